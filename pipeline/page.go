@@ -1,9 +1,15 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
 	"iter"
 	"time"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // Page is one answer of Graph, byte for byte.
@@ -15,6 +21,60 @@ type Page struct {
 	Coding    string    // content coding of Body: "gzip" or "" (identity)
 	Body      []byte    // the answer's bytes as they came over the wire; belongs to the page
 	Observed  time.Time // UTC, when the answer began to arrive
+
+	text []byte // Body without its coding, once Text was called
+}
+
+// Pad is how many zero bytes can be read behind a page's text, so that a scanner
+// may load whole words at its end.
+const Pad = 64
+
+// maxText bounds a page's text: a gzip body that claims more is refused.
+const maxText = 1 << 30
+
+// Text is the page's body with its content coding removed. It is made once and
+// kept; Pad zero bytes follow it within its capacity. A truncated or corrupt body
+// is an error.
+func (p *Page) Text() ([]byte, error) {
+	if p.text != nil {
+		return p.text, nil
+	}
+	switch p.Coding {
+	case "":
+		p.text = append(make([]byte, 0, len(p.Body)+Pad), p.Body...)
+	case "gzip":
+		text, err := gunzip(p.Body)
+		if err != nil {
+			return nil, fmt.Errorf("gunzip: %w", err)
+		}
+		p.text = text
+	default:
+		return nil, fmt.Errorf("content coding %q is not known; gzip and identity are", p.Coding)
+	}
+	clear(p.text[len(p.text) : len(p.text)+Pad])
+	return p.text, nil
+}
+
+// gunzip inflates a whole body into one buffer, sized by the length that stands
+// at the end of a gzip member.
+func gunzip(body []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	size := int64(binary.LittleEndian.Uint32(body[len(body)-4:]))
+	// Deflate expands at most 1,032 times: a larger claim is damage.
+	size = min(size, int64(len(body))*1032, maxText)
+	out := bytes.NewBuffer(make([]byte, 0, size+Pad+bytes.MinRead))
+	n, err := io.Copy(out, io.LimitReader(r, maxText+1))
+	if err != nil {
+		return nil, err
+	}
+	if n > maxText {
+		return nil, fmt.Errorf("page is larger than %d bytes", maxText)
+	}
+	out.Grow(Pad)
+	return out.Bytes(), nil
 }
 
 // Pages is a source's answers in order. It may be ranged over once; an error
