@@ -1,0 +1,411 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"golang.org/x/sync/errgroup"
+
+	"seatlake/schemas"
+)
+
+// Pipeline is one run of one tenant, as a parts list.
+type Pipeline struct {
+	Source  Source
+	Keeper  Keeper // nil keeps no pages
+	Dataset Dataset
+
+	// Jobs are read in two waves: those marked First alone and in order,
+	// because transforms of the others need what they yield, then the rest side
+	// by side.
+	Jobs []Job
+
+	// Fixed are streams that come from no page, such as the product catalogue.
+	Fixed []Fixed
+
+	Parallel int // jobs side by side; 0 means 4
+	Now      func() time.Time
+	Progress Progress
+}
+
+// Job is one source and the tables that its pages feed.
+type Job struct {
+	Source  string
+	Window  Window
+	First   bool
+	Decoder func() Decoder
+	Outputs []Output
+}
+
+// Decoder turns the pages of one source into batches.
+type Decoder interface {
+	// Stream decodes pages. Its errors name the page.
+	Stream(Pages) Stream
+	// Drift says, once the stream has ended, how the pages differed from the
+	// schema.
+	Drift() Drift
+}
+
+// Drift is how a source's pages differ from its schema.
+type Drift struct {
+	Rows    int64
+	Unknown map[string]int64 // property path or CSV header -> rows it was seen in
+	Missing []string         // properties or headers of the schema that no row had
+	Skipped int64            // rows without any key, left out
+}
+
+// Output is one table that a job writes.
+type Output struct {
+	Table *schemas.Table
+	// Through makes the transforms between decoder and table, in order. It is
+	// called once per run, so that transforms may hold state.
+	Through func() []Transform
+	// Judge completes the table's coverage once all rows are written. May be nil.
+	Judge func(*Coverage, Seen)
+}
+
+// Seen is what a job saw of its source, for the judgement of its coverage.
+type Seen struct {
+	Request string // first request, path and query
+	Pages   int
+	Drift   Drift
+}
+
+// Fixed is a table whose rows come from no page. It replaces the whole table.
+type Fixed struct {
+	Table  *schemas.Table
+	Stream func() Stream
+}
+
+// Progress is told what a run does. Any func may be nil. They are called from
+// several goroutines.
+type Progress struct {
+	Page  func(source string, p *Page)
+	Rows  func(source string, rows int64)
+	Ended func(source string, c []Coverage)
+}
+
+// Published is the result of a run.
+type Published struct {
+	Version Version
+	Commit  Commit
+}
+
+// ErrNothingRead is the error of a run all of whose sources were refused.
+var ErrNothingRead = errors.New("every source was refused; nothing is published")
+
+// Run publishes one snapshot of every table, or none. A source that Graph
+// refuses with a *Gap becomes coverage; any other error ends the run, and
+// nothing of it is published.
+func (p *Pipeline) Run(ctx context.Context, run Run) (*Published, error) {
+	tx, err := p.Dataset.Begin(ctx, run)
+	if err != nil {
+		return nil, fmt.Errorf("begin run %s: %w", run.ID, err)
+	}
+	r := &runner{Pipeline: p, run: run, tx: tx}
+	if err := r.jobs(ctx); err != nil {
+		return nil, errors.Join(err, tx.Abort())
+	}
+	commit, err := r.commit()
+	if err != nil {
+		return nil, errors.Join(err, tx.Abort())
+	}
+	version, err := tx.Commit(ctx, commit)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("commit run %s: %w", run.ID, err), tx.Abort())
+	}
+	return &Published{Version: version, Commit: commit}, nil
+}
+
+// runner is the state of one run.
+type runner struct {
+	*Pipeline
+	run Run
+	tx  Transaction
+
+	mu       sync.Mutex
+	files    []File
+	replaces []Replacement
+	coverage []Coverage
+	notices  []string
+	state    map[string]json.RawMessage
+}
+
+func (r *runner) jobs(ctx context.Context) error {
+	for _, f := range r.Fixed {
+		if err := r.fixed(ctx, f); err != nil {
+			return err
+		}
+	}
+	for _, job := range r.Jobs {
+		if !job.First {
+			continue
+		}
+		if err := r.job(ctx, job); err != nil {
+			return err
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(cmp.Or(r.Parallel, 4))
+	for _, job := range r.Jobs {
+		if !job.First {
+			group.Go(func() error { return r.job(ctx, job) })
+		}
+	}
+	return group.Wait()
+}
+
+// job follows one source from its pages to staged data files.
+func (r *runner) job(ctx context.Context, job Job) error {
+	watched := &watcher{source: job.Source, progress: r.Progress}
+	pages := r.Source.Pages(ctx, job.Source, job.Window)
+	if r.Keeper != nil {
+		pages = r.Keeper.Keep(ctx, job.Source, pages)
+	}
+	pages = ahead(ctx, watched.pages(pages))
+	decoder := job.Decoder()
+	written, err := r.write(ctx, job, watched.rows(decoder.Stream(pages)))
+	gap, refused := AsGap(err)
+	if err != nil && !refused {
+		return r.place(job.Source, err)
+	}
+
+	seen := Seen{Request: watched.request, Pages: watched.count, Drift: decoder.Drift()}
+	coverage := make([]Coverage, len(job.Outputs))
+	for i, out := range job.Outputs {
+		if refused {
+			coverage[i] = Coverage{Table: out.Table.Name, State: gap.State, Reason: gap.Reason}
+			continue
+		}
+		coverage[i], err = r.covered(job, out, written[i], watched.observed)
+		if err != nil {
+			return r.place(job.Source, err)
+		}
+		if out.Judge != nil {
+			out.Judge(&coverage[i], seen)
+		}
+	}
+
+	if r.Progress.Ended != nil {
+		r.Progress.Ended(job.Source, coverage)
+	}
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.coverage = append(r.coverage, coverage...)
+	if refused {
+		return nil
+	}
+	for i, out := range job.Outputs {
+		r.files = append(r.files, written[i]...)
+		r.replaces = append(r.replaces, r.replaced(job, out.Table, written[i])...)
+	}
+	r.notices = append(r.notices, driftNotices(job.Source, seen.Drift)...)
+	if !job.Window.IsZero() {
+		mark, err := json.Marshal(Watermark{Through: job.Window.To})
+		if err != nil {
+			return err
+		}
+		if r.state == nil {
+			r.state = map[string]json.RawMessage{}
+		}
+		r.state[job.Source] = mark
+	}
+	return nil
+}
+
+// Watermark is the cursor of a source that is read by time: all events before
+// Through were asked for.
+type Watermark struct {
+	Through time.Time `json:"through"`
+}
+
+// place names tenant and source of an error that does not yet say where it
+// happened.
+func (r *runner) place(source string, err error) error {
+	var placed *Error
+	if errors.As(err, &placed) {
+		if placed.Tenant == "" {
+			placed.Tenant = r.run.Tenant
+		}
+		return err
+	}
+	return &Error{Tenant: r.run.Tenant, Source: source, Err: err}
+}
+
+// write stages every output of a job from one pass over the decoded stream.
+func (r *runner) write(ctx context.Context, job Job, decoded Stream) ([][]File, error) {
+	written := make([][]File, len(job.Outputs))
+	consumers := make([]func(context.Context, Stream) error, len(job.Outputs))
+	for i, out := range job.Outputs {
+		consumers[i] = func(ctx context.Context, in Stream) error {
+			var err error
+			for _, t := range out.Through() {
+				if in, err = t(in); err != nil {
+					return fmt.Errorf("table %s: %w", out.Table.Name, err)
+				}
+			}
+			written[i], err = r.tx.Write(ctx, out.Table, in)
+			return err
+		}
+	}
+	return written, fanOut(ctx, decoded, consumers)
+}
+
+// covered is the coverage of a table that was read to its end.
+func (r *runner) covered(job Job, out Output, files []File, observed time.Time) (Coverage, error) {
+	c := Coverage{Table: out.Table.Name, State: Complete, Observed: observed}
+	for _, f := range files {
+		c.Rows += f.Rows
+	}
+	switch out.Table.Partition {
+	case "snapshot_date":
+		c.LogicalDate = day(r.run.Started)
+		c.ObservedThrough = day(r.run.Started)
+	case "report_refresh_date":
+		if len(files) == 0 {
+			c.State, c.Reason = Missing, "the report has no rows: Graph has no usage data for the period yet; it usually appears within 72 hours"
+			return c, nil
+		}
+		dates := partitions(files)
+		if len(dates) > 1 {
+			return c, fmt.Errorf("table %s: the report mixes refresh dates (%v), so its rows cannot be one snapshot; run again when Graph has finished refreshing it", out.Table.Name, dates)
+		}
+		c.LogicalDate, c.ObservedThrough = dates[0], dates[0]
+	default:
+		c.ObservedThrough = day(observed)
+		if !job.Window.IsZero() {
+			c.ObservedThrough = day(job.Window.To)
+		}
+	}
+	return c, nil
+}
+
+// replaced is what a run's own logical date of a table was.
+func (r *runner) replaced(job Job, table *schemas.Table, files []File) []Replacement {
+	switch table.Partition {
+	case "snapshot_date":
+		d := day(r.run.Started)
+		return []Replacement{{Table: table.Name, From: d, To: d}}
+	case "event_date":
+		return []Replacement{{Table: table.Name, From: day(job.Window.From), To: day(job.Window.To)}}
+	default:
+		var out []Replacement
+		for _, d := range partitions(files) {
+			out = append(out, Replacement{Table: table.Name, From: d, To: d})
+		}
+		return out
+	}
+}
+
+func (r *runner) fixed(ctx context.Context, f Fixed) error {
+	files, err := r.tx.Write(ctx, f.Table, f.Stream())
+	if err != nil {
+		return r.place(f.Table.Name, err)
+	}
+	r.files = append(r.files, files...)
+	r.replaces = append(r.replaces, Replacement{Table: f.Table.Name})
+	return nil
+}
+
+// commit puts together what the run says, in an order that does not depend on
+// which job ended first.
+func (r *runner) commit() (Commit, error) {
+	if !slices.ContainsFunc(r.coverage, func(c Coverage) bool { return c.State != Denied && c.State != Missing }) {
+		var reasons []error
+		for _, c := range r.coverage {
+			reasons = append(reasons, fmt.Errorf("%s: %s: %s", c.Table, c.State, c.Reason))
+		}
+		return Commit{}, fmt.Errorf("tenant %s: %w: %w", r.run.Tenant, ErrNothingRead, errors.Join(reasons...))
+	}
+	slices.SortFunc(r.files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(r.coverage, func(a, b Coverage) int { return strings.Compare(a.Table, b.Table) })
+	slices.SortFunc(r.replaces, func(a, b Replacement) int { return strings.Compare(a.Table+a.From, b.Table+b.From) })
+	slices.Sort(r.notices)
+	return Commit{
+		Run: r.run, Ended: r.Now().UTC(), Add: r.files, Replaces: r.replaces,
+		Coverage: r.coverage, Notices: r.notices, State: r.state,
+	}, nil
+}
+
+// watcher notes what passes on the way from a source to its decoder.
+type watcher struct {
+	source   string
+	progress Progress
+
+	count    int
+	request  string
+	observed time.Time
+}
+
+func (w *watcher) pages(in Pages) Pages {
+	return func(yield func(*Page, error) bool) {
+		for page, err := range in {
+			if err == nil {
+				if w.count++; w.count == 1 {
+					w.request, w.observed = page.Request, page.Observed
+				}
+				if w.progress.Page != nil {
+					w.progress.Page(w.source, page)
+				}
+			}
+			if !yield(page, err) {
+				return
+			}
+		}
+	}
+}
+
+func (w *watcher) rows(in Stream) Stream {
+	if w.progress.Rows == nil {
+		return in
+	}
+	batches := in.Batches
+	in.Batches = func(yield func(arrow.RecordBatch, error) bool) {
+		for batch, err := range batches {
+			if err == nil {
+				w.progress.Rows(w.source, batch.NumRows())
+			}
+			if !yield(batch, err) {
+				return
+			}
+		}
+	}
+	return in
+}
+
+// driftNotices says in words how pages differed from the schema.
+func driftNotices(source string, d Drift) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(d.Unknown)) {
+		out = append(out, fmt.Sprintf("%s: unknown property %q in %d rows is not stored", source, name, d.Unknown[name]))
+	}
+	if d.Rows > 0 {
+		for _, name := range d.Missing {
+			out = append(out, fmt.Sprintf("%s: property %q is in no row; its column is null", source, name))
+		}
+	}
+	return out
+}
+
+func partitions(files []File) []string {
+	var out []string
+	for _, f := range files {
+		if !slices.Contains(out, f.Partition) {
+			out = append(out, f.Partition)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
