@@ -37,12 +37,14 @@ type Pipeline struct {
 	Progress Progress
 }
 
-// Job is one source and the tables that its pages feed.
+// Job is one source and the tables that its pages feed. Its decoder and
+// transforms may hold state, so a job serves one run.
 type Job struct {
 	Source  string
 	Window  Window
 	First   bool
-	Decoder func() Decoder
+	Decoder Decoder
+	Shared  []Transform // between the decoder and all outputs, in order
 	Outputs []Output
 }
 
@@ -65,10 +67,8 @@ type Drift struct {
 
 // Output is one table that a job writes.
 type Output struct {
-	Table *schemas.Table
-	// Through makes the transforms between decoder and table, in order. It is
-	// called once per run, so that transforms may hold state.
-	Through func() []Transform
+	Table   *schemas.Table
+	Through []Transform // what of the shared stream becomes rows of the table, in order
 	// Judge completes the table's coverage once all rows are written. May be nil.
 	Judge func(*Coverage, Seen)
 }
@@ -172,14 +172,13 @@ func (r *runner) job(ctx context.Context, job Job) error {
 		pages = r.Keeper.Keep(ctx, job.Source, pages)
 	}
 	pages = ahead(ctx, watched.pages(pages))
-	decoder := job.Decoder()
-	written, err := r.write(ctx, job, watched.rows(decoder.Stream(pages)))
+	written, err := r.write(ctx, job, watched.rows(job.Decoder.Stream(pages)))
 	gap, refused := AsGap(err)
 	if err != nil && !refused {
 		return r.place(job.Source, err)
 	}
 
-	seen := Seen{Request: watched.request, Pages: watched.count, Drift: decoder.Drift()}
+	seen := Seen{Request: watched.request, Pages: watched.count, Drift: job.Decoder.Drift()}
 	coverage := make([]Coverage, len(job.Outputs))
 	for i, out := range job.Outputs {
 		if refused {
@@ -244,21 +243,34 @@ func (r *runner) place(source string, err error) error {
 
 // write stages every output of a job from one pass over the decoded stream.
 func (r *runner) write(ctx context.Context, job Job, decoded Stream) ([][]File, error) {
+	shared, err := chain(decoded, job.Shared)
+	if err != nil {
+		return nil, err
+	}
 	written := make([][]File, len(job.Outputs))
 	consumers := make([]func(context.Context, Stream) error, len(job.Outputs))
 	for i, out := range job.Outputs {
 		consumers[i] = func(ctx context.Context, in Stream) error {
-			var err error
-			for _, t := range out.Through() {
-				if in, err = t(in); err != nil {
-					return fmt.Errorf("table %s: %w", out.Table.Name, err)
-				}
+			rows, err := chain(in, out.Through)
+			if err != nil {
+				return fmt.Errorf("table %s: %w", out.Table.Name, err)
 			}
-			written[i], err = r.tx.Write(ctx, out.Table, in)
+			written[i], err = r.tx.Write(ctx, out.Table, rows)
 			return err
 		}
 	}
-	return written, fanOut(ctx, decoded, consumers)
+	return written, fanOut(ctx, shared, consumers)
+}
+
+// chain puts a stream through transforms, in order.
+func chain(s Stream, transforms []Transform) (Stream, error) {
+	for _, t := range transforms {
+		var err error
+		if s, err = t(s); err != nil {
+			return Stream{}, err
+		}
+	}
+	return s, nil
 }
 
 // covered is the coverage of a table that was read to its end.
