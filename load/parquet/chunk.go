@@ -1,0 +1,323 @@
+package parquet
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+	"unsafe"
+
+	"github.com/apache/arrow-go/v18/arrow/bitutil"
+	"github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/parquet-go/encoding/delta"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
+
+	"seatlake/schemas"
+)
+
+// maxBound is the longest text kept as a minimum or maximum. A column with a
+// longer one goes without: a bound is exact or absent, as readers answer
+// min() and max() from it.
+const maxBound = 1024
+
+// chunkEncoder turns a leaf into the pages of a column chunk. Its buffers are
+// reused from chunk to chunk.
+type chunkEncoder struct {
+	zstd   *zstd.Encoder
+	thrift thrift.Encoder
+
+	header               bytes.Buffer
+	out                  []byte // the chunk
+	body                 []byte // the data page, levels and values
+	entries              []byte // the dictionary page
+	direct               []byte // values without a dictionary
+	packed               []byte // the same, delta-encoded
+	compressed           []byte
+	compressedDictionary []byte
+	int32s               []int32
+
+	found dictionary // a dictionary for a leaf that declares none
+	ids   []int32
+}
+
+func newChunkEncoder(z *zstd.Encoder) chunkEncoder {
+	return chunkEncoder{zstd: z}
+}
+
+// encode returns the chunk's pages, valid until the next call, and what the
+// footer says of it. offset is where the chunk will stand in the file.
+func (e *chunkEncoder) encode(l *leaf, offset int64) ([]byte, format.ColumnMetaData, error) {
+	meta := format.ColumnMetaData{
+		Type:         l.physical,
+		PathInSchema: l.path,
+		NumValues:    int64(l.n),
+		Statistics:   format.Statistics{NullCount: int64(l.nulls())},
+	}
+	dict, ids := &l.dictionary, l.ids
+	if !l.declared {
+		dict, ids = e.findDictionary(&l.values)
+	}
+	body := e.levels(l)
+	var encoding format.Encoding
+	if dict != nil {
+		encoding = format.RLEDictionary
+		width := bits.Len(uint(max(dict.n-1, 0)))
+		body = append(body, byte(width))
+		body = appendHybrid(body, ids, width)
+		bound(&dict.values, &meta.Statistics)
+		meta.Encoding = []format.Encoding{format.Plain, format.RLE, format.RLEDictionary}
+	} else {
+		var err error
+		if body, encoding, err = e.plain(body, &l.values); err != nil {
+			return nil, meta, err
+		}
+		bound(&l.values, &meta.Statistics)
+		meta.Encoding = []format.Encoding{format.RLE, encoding}
+	}
+	e.body = body
+
+	var entries []byte
+	if dict != nil {
+		entries = e.dictionaryPage(&dict.values)
+	}
+	if max(len(body), len(entries)) > math.MaxInt32 {
+		return nil, meta, errors.New("a page exceeds 2 GiB: write smaller batches")
+	}
+	// A chunk has one codec for all its pages: zstd, unless it gains nothing.
+	pageBody, pageEntries := body, entries
+	e.compressed = e.zstd.EncodeAll(body, e.compressed[:0])
+	e.compressedDictionary = e.compressedDictionary[:0]
+	if len(entries) > 0 {
+		e.compressedDictionary = e.zstd.EncodeAll(entries, e.compressedDictionary)
+	}
+	if len(e.compressed)+len(e.compressedDictionary) < len(body)+len(entries) {
+		meta.Codec = format.Zstd
+		pageBody, pageEntries = e.compressed, e.compressedDictionary
+	}
+
+	e.out = e.out[:0]
+	if dict != nil {
+		meta.DictionaryPageOffset = offset
+		h := format.PageHeader{Type: format.DictionaryPage}
+		h.DictionaryPageHeader = thrift.New(format.DictionaryPageHeader{NumValues: int32(dict.n), Encoding: format.Plain})
+		if err := e.page(&h, len(entries), pageEntries, &meta); err != nil {
+			return nil, meta, err
+		}
+	}
+	meta.DataPageOffset = offset + int64(len(e.out))
+	h := format.PageHeader{Type: format.DataPage}
+	h.DataPageHeader = thrift.New(format.DataPageHeader{
+		NumValues:               int32(l.n),
+		Encoding:                encoding,
+		DefinitionLevelEncoding: format.RLE,
+		RepetitionLevelEncoding: format.RLE,
+	})
+	if err := e.page(&h, len(body), pageBody, &meta); err != nil {
+		return nil, meta, err
+	}
+	return e.out, meta, nil
+}
+
+// levels starts a data page: repetition and definition levels, each after its
+// length.
+func (e *chunkEncoder) levels(l *leaf) []byte {
+	body := e.body[:0]
+	if l.list != nil {
+		body = binary.LittleEndian.AppendUint32(body, uint32(len(l.list.levels)))
+		body = append(body, l.list.levels...)
+	}
+	if l.maxDef == 0 {
+		return body
+	}
+	start := len(body)
+	body = append(body, 0, 0, 0, 0)
+	if len(l.levels) == 0 {
+		body = binary.AppendUvarint(body, uint64(l.n)<<1)
+		body = append(body, l.maxDef)
+	} else {
+		body = appendHybrid(body, l.levels, bits.Len8(l.maxDef))
+	}
+	binary.LittleEndian.PutUint32(body[start:], uint32(len(body)-start-4))
+	return body
+}
+
+// findDictionary makes a dictionary of values that repeat. It returns nil when
+// at least half of them are distinct, or when the values take less room without.
+func (e *chunkEncoder) findDictionary(v *values) (*dictionary, []int32) {
+	if v.kind == schemas.Bool || v.n < 2 {
+		return nil, nil
+	}
+	e.found.reset()
+	e.found.kind = v.kind
+	e.ids = e.ids[:0]
+	for i := range v.n {
+		e.ids = append(e.ids, e.found.add(v, i))
+		if 2*e.found.n >= v.n {
+			return nil, nil
+		}
+	}
+	return &e.found, e.ids
+}
+
+// plain appends values without a dictionary: text with its lengths in front,
+// integers as differences where that is shorter.
+func (e *chunkEncoder) plain(body []byte, v *values) ([]byte, format.Encoding, error) {
+	switch v.kind {
+	case schemas.String:
+		var lengths delta.LengthByteArrayEncoding
+		var err error
+		e.packed, err = lengths.EncodeByteArray(e.packed[:0], v.data, v.offsets)
+		if v.n == 0 {
+			// Without values there are no offsets, yet the encoding has a header.
+			e.packed, err = lengths.EncodeByteArray(e.packed[:0], nil, []uint32{0})
+		}
+		return append(body, e.packed...), format.DeltaLengthByteArray, err
+	case schemas.UUID, schemas.Bool:
+		return append(body, v.data...), format.Plain, nil
+	case schemas.Float64:
+		return appendInt64s(body, v.ints), format.Plain, nil
+	}
+	var differences delta.BinaryPackedEncoding
+	var err error
+	width := 8
+	if v.kind == schemas.Int32 || v.kind == schemas.Date {
+		width = 4
+		e.int32s = e.int32s[:0]
+		for _, x := range v.ints {
+			e.int32s = append(e.int32s, int32(x))
+		}
+		e.packed, err = differences.EncodeInt32(e.packed[:0], e.int32s)
+	} else {
+		e.packed, err = differences.EncodeInt64(e.packed[:0], v.ints)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("encode differences: %w", err)
+	}
+	if len(e.packed) < width*v.n {
+		return append(body, e.packed...), format.DeltaBinaryPacked, nil
+	}
+	if width == 4 {
+		return appendInt32s(body, v.ints), format.Plain, nil
+	}
+	return appendInt64s(body, v.ints), format.Plain, nil
+}
+
+// dictionaryPage is the values in PLAIN encoding.
+func (e *chunkEncoder) dictionaryPage(v *values) []byte {
+	e.entries = e.entries[:0]
+	switch v.kind {
+	case schemas.String:
+		for i := range v.n {
+			b := v.bytes(i)
+			e.entries = binary.LittleEndian.AppendUint32(e.entries, uint32(len(b)))
+			e.entries = append(e.entries, b...)
+		}
+	case schemas.UUID:
+		e.entries = append(e.entries, v.data...)
+	case schemas.Int32, schemas.Date:
+		e.entries = appendInt32s(e.entries, v.ints)
+	default:
+		e.entries = appendInt64s(e.entries, v.ints)
+	}
+	return e.entries
+}
+
+func appendInt32s(dst []byte, ints []int64) []byte {
+	for _, x := range ints {
+		dst = binary.LittleEndian.AppendUint32(dst, uint32(x))
+	}
+	return dst
+}
+
+func appendInt64s(dst []byte, ints []int64) []byte {
+	for _, x := range ints {
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(x))
+	}
+	return dst
+}
+
+// page appends a header and the body it announces, which takes size bytes
+// before compression.
+func (e *chunkEncoder) page(h *format.PageHeader, size int, body []byte, meta *format.ColumnMetaData) error {
+	h.UncompressedPageSize = int32(size)
+	h.CompressedPageSize = int32(len(body))
+	e.header.Reset()
+	e.thrift.Reset(new(thrift.CompactProtocol).NewWriter(&e.header))
+	if err := e.thrift.Encode(h); err != nil {
+		return fmt.Errorf("page header: %w", err)
+	}
+	e.out = append(e.out, e.header.Bytes()...)
+	e.out = append(e.out, body...)
+	meta.TotalUncompressedSize += int64(e.header.Len() + size)
+	meta.TotalCompressedSize += int64(e.header.Len() + len(body))
+	return nil
+}
+
+// bound states the least and the greatest of the values, in the order of their
+// type: text and UUIDs by unsigned bytes, false before true, numbers by size.
+func bound(v *values, s *format.Statistics) {
+	if v.n == 0 {
+		return
+	}
+	switch v.kind {
+	case schemas.String, schemas.UUID:
+		least, greatest := v.bytes(0), v.bytes(0)
+		for i := 1; i < v.n; i++ {
+			b := v.bytes(i)
+			if bytes.Compare(b, least) < 0 {
+				least = b
+			} else if bytes.Compare(b, greatest) > 0 {
+				greatest = b
+			}
+		}
+		if max(len(least), len(greatest)) <= maxBound {
+			s.MinValue, s.MaxValue = bytes.Clone(least), bytes.Clone(greatest)
+		}
+	case schemas.Bool:
+		ones := bitutil.CountSetBits(v.data, 0, v.n)
+		s.MinValue, s.MaxValue = []byte{0}, []byte{1}
+		if ones == v.n {
+			s.MinValue[0] = 1
+		}
+		if ones == 0 {
+			s.MaxValue[0] = 0
+		}
+	case schemas.Float64:
+		boundFloats(v.ints, s)
+	case schemas.Int32, schemas.Date:
+		s.MinValue = binary.LittleEndian.AppendUint32(nil, uint32(slices.Min(v.ints)))
+		s.MaxValue = binary.LittleEndian.AppendUint32(nil, uint32(slices.Max(v.ints)))
+	default:
+		s.MinValue = binary.LittleEndian.AppendUint64(nil, uint64(slices.Min(v.ints)))
+		s.MaxValue = binary.LittleEndian.AppendUint64(nil, uint64(slices.Max(v.ints)))
+	}
+}
+
+// boundFloats leaves out the bounds where a NaN would lie outside them, and
+// lets a zero bound include both zeros.
+func boundFloats(ints []int64, s *format.Statistics) {
+	floats := unsafe.Slice((*float64)(unsafe.Pointer(unsafe.SliceData(ints))), len(ints))
+	least, greatest := slices.Min(floats), slices.Max(floats)
+	if math.IsNaN(least) {
+		return
+	}
+	if least == 0 {
+		least = math.Copysign(0, -1)
+	}
+	if greatest == 0 {
+		greatest = 0
+	}
+	s.MinValue = binary.LittleEndian.AppendUint64(nil, math.Float64bits(least))
+	s.MaxValue = binary.LittleEndian.AppendUint64(nil, math.Float64bits(greatest))
+}
+
+// copyBits copies n bits; those of dst from at on are zero.
+func copyBits(dst []byte, at int, src []byte, from, n int) {
+	if n > 0 {
+		bitutil.CopyBitmap(src, from, n, dst, at)
+	}
+}
