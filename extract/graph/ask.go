@@ -1,0 +1,119 @@
+package graph
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"seatlake/pipeline"
+	"seatlake/schemas"
+)
+
+// ask is how a source is asked for.
+type ask struct {
+	path string // behind the root, with its query
+	csv  bool   // a usage report: a redirect to a CSV file
+
+	// again says that rows which come twice are dropped downstream, so that
+	// paging may start over.
+	again bool
+
+	// permission is the application permission that Graph wants, and without is
+	// what to do without it.
+	permission string
+
+	// lesser is what to ask for instead when Graph denies this, and note says
+	// what is then left out. May be nil.
+	lesser *ask
+	note   string
+}
+
+// signInActivity is the property of a user that takes a permission and a licence
+// of its own.
+const signInActivity = "signInActivity"
+
+// newAsk knows the request of every source.
+func newAsk(source string, w pipeline.Window) (*ask, error) {
+	switch source {
+	case pipeline.Users:
+		return askUsers(), nil
+	case pipeline.SubscribedSkus: // takes no query options
+		return &ask{path: "/v1.0/subscribedSkus", permission: "LicenseAssignment.Read.All"}, nil
+	case pipeline.SignIns:
+		return &ask{
+			path:  "/v1.0/auditLogs/signIns?" + signInFilter(w) + "$top=1000",
+			again: true, permission: "AuditLog.Read.All",
+		}, nil
+	case pipeline.ReportActiveUsers, pipeline.ReportEmail:
+		return askReport(source, "(period='D180')"), nil
+	case pipeline.ReportApps, pipeline.ReportMailboxes, pipeline.ReportOneDrives:
+		return askReport(source, "(period='D30')"), nil
+	case pipeline.ReportActivations:
+		return askReport(source, ""), nil
+	default:
+		return nil, fmt.Errorf("%q is not a source of Graph", source)
+	}
+}
+
+// askUsers selects what the table stores. A page holds at most 500 users when
+// their sign-ins are selected, and 999 otherwise.
+func askUsers() *ask {
+	properties := userProperties()
+	all := strings.Join(properties, ",")
+	var rest []string
+	for _, p := range properties {
+		if p != signInActivity {
+			rest = append(rest, p)
+		}
+	}
+	return &ask{
+		path:  "/beta/users?$select=" + all + "&$top=500",
+		again: true, permission: "User.Read.All",
+		note: "signInActivity is denied: AuditLog.Read.All or Entra ID P1/P2 is missing; sign-in columns are null",
+		lesser: &ask{
+			path:  "/beta/users?$select=" + strings.Join(rest, ",") + "&$top=999",
+			again: true, permission: "User.Read.All",
+		},
+	}
+}
+
+// userProperties are the properties of a user that the table stores, in the
+// table's order.
+func userProperties() []string {
+	var properties []string
+	seen := map[string]bool{}
+	for _, f := range schemas.GraphUsers.Decoded() {
+		property, _, _ := strings.Cut(f.From, ".")
+		if !seen[property] {
+			seen[property] = true
+			properties = append(properties, property)
+		}
+	}
+	return properties
+}
+
+// signInFilter is the window as Graph knows it. Graph has ge and le and no lt, so
+// the half-open window ends one tick of its clock, 100 ns, before To.
+func signInFilter(w pipeline.Window) string {
+	const tick = 100 * time.Nanosecond
+	var terms []string
+	if !w.From.IsZero() {
+		terms = append(terms, "createdDateTime ge "+instant(w.From))
+	}
+	if !w.To.IsZero() {
+		terms = append(terms, "createdDateTime le "+instant(w.To.Add(-tick)))
+	}
+	if len(terms) == 0 {
+		return ""
+	}
+	// Not every OData parser takes a plus for a space.
+	filter := strings.ReplaceAll(url.QueryEscape(strings.Join(terms, " and ")), "+", "%20")
+	return "$filter=" + filter + "&"
+}
+
+func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.9999999Z") }
+
+func askReport(function, parameters string) *ask {
+	return &ask{path: "/v1.0/reports/" + function + parameters, csv: true, permission: "Reports.Read.All"}
+}

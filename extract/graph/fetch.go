@@ -1,0 +1,237 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"seatlake/pipeline"
+)
+
+const (
+	maxBody      = 1 << 30 // bytes of an answer; a usage report is one answer for all users
+	maxErrorBody = 1 << 20 // bytes of a refusal
+)
+
+// fetch asks for one page until it is whole, and returns it with the link to the
+// next one, or "".
+func (c *Client) fetch(ctx context.Context, source string, number int, u *url.URL, csv bool) (*pipeline.Page, string, error) {
+	e := Event{Source: source, Page: number, Request: u.RequestURI()}
+	var page *pipeline.Page
+	var next string
+	attempts := 0
+	err := c.try(ctx, e, func(ctx context.Context) (err error) {
+		attempts++
+		if csv {
+			page, err = c.report(ctx, source, u)
+		} else {
+			page, next, err = c.collection(ctx, source, u)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	e.Kind, e.Attempt, e.Bytes = Answered, attempts, len(page.Body)
+	c.config.Progress(e)
+	return page, next, nil
+}
+
+// collection makes one attempt at a page of JSON.
+func (c *Client) collection(ctx context.Context, source string, u *url.URL) (*pipeline.Page, string, error) {
+	a, err := c.get(ctx, c.graph, u)
+	if err != nil {
+		return nil, "", err
+	}
+	if a.status != http.StatusOK {
+		return nil, "", c.newError(a)
+	}
+	page := a.page(source)
+	text, err := page.Text()
+	if err != nil {
+		return nil, "", a.damaged(err)
+	}
+	envelope, err := readEnvelope(text)
+	if err != nil {
+		return nil, "", a.damaged(err)
+	}
+	if !envelope.HasValue {
+		return nil, "", a.damaged(errors.New(`it has no "value"`))
+	}
+	return page, envelope.NextLink, nil
+}
+
+// report makes one attempt at a usage report: Graph answers with a link that is
+// good for some minutes and needs no token, so it is followed at once, bare, and
+// then forgotten. Some reports come in the answer itself.
+func (c *Client) report(ctx context.Context, source string, u *url.URL) (*pipeline.Page, error) {
+	a, err := c.get(ctx, c.graph, u)
+	if err != nil {
+		return nil, err
+	}
+	file := a
+	switch a.status {
+	case http.StatusOK:
+	case http.StatusFound, http.StatusMovedPermanently, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		if file, err = c.download(ctx, a); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, c.newError(a)
+	}
+	page := file.page(source)
+	page.Request, page.RequestID = a.request, a.requestID
+	text, err := page.Text()
+	if err != nil {
+		return nil, a.damaged(err)
+	}
+	if err := checkCSV(text); err != nil {
+		return nil, a.damaged(err)
+	}
+	return page, nil
+}
+
+// download follows a report's link. Its errors say nothing of the link but its
+// host: who has the link has the report.
+func (c *Client) download(ctx context.Context, a *answer) (*answer, error) {
+	link, err := url.Parse(a.location)
+	if err != nil || link.Host == "" {
+		return nil, a.damaged(errors.New("the report's link is not a URL"))
+	}
+	if !c.mayDownload(link) {
+		return nil, fmt.Errorf("%w: the report's link leads to %s://%s, which is not a host of Microsoft's reports "+
+			"(GET %s%s); if it is one, add it to the report hosts", errRefused, link.Scheme, link.Host, a.path, idText(a.requestID))
+	}
+	file, err := c.get(ctx, c.bare, link)
+	if err != nil {
+		var f *fault
+		if errors.As(err, &f) {
+			return nil, &fault{err: fmt.Errorf("download from %s: %w (GET %s%s)", link.Host, f.err, a.path, idText(a.requestID))}
+		}
+		return nil, fmt.Errorf("download from %s: %w (GET %s%s)", link.Host, err, a.path, idText(a.requestID))
+	}
+	if file.status != http.StatusOK {
+		return nil, &fault{wait: file.retryAfter, err: fmt.Errorf("download from %s: %d %s (GET %s%s)",
+			link.Host, file.status, http.StatusText(file.status), a.path, idText(a.requestID))}
+	}
+	return file, nil
+}
+
+// mayDownload says that a report's link leads where reports are kept.
+func (c *Client) mayDownload(link *url.URL) bool {
+	if link.User != nil {
+		return false
+	}
+	if sameOrigin(link, c.root) {
+		return true
+	}
+	if loopback(link) {
+		return loopback(c.root) && (link.Scheme == "http" || link.Scheme == "https")
+	}
+	if link.Scheme != "https" {
+		return false
+	}
+	host := strings.ToLower(link.Hostname())
+	for _, suffix := range c.reportHosts {
+		if host == suffix || strings.HasSuffix(host, "."+suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+// answer is what came back over the wire, whole.
+type answer struct {
+	status     int
+	request    string // path and query
+	path       string
+	requestID  string
+	location   string // of a redirect; a secret
+	coding     string
+	body       []byte
+	retryAfter time.Duration
+	observed   time.Time
+}
+
+// get sends one request and reads its answer to the end. An error is a *fault
+// when another attempt may succeed.
+func (c *Client) get(ctx context.Context, via http.RoundTripper, u *url.URL) (*answer, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept-Encoding", "gzip")
+	req.Header.Set("User-Agent", c.config.UserAgent)
+	resp, err := via.RoundTrip(req)
+	if err != nil {
+		return nil, networkFault(err)
+	}
+	defer resp.Body.Close()
+	a := &answer{
+		status:     resp.StatusCode,
+		request:    u.RequestURI(),
+		path:       u.Path,
+		requestID:  c.clean(resp.Header.Get("request-id")),
+		location:   resp.Header.Get("Location"),
+		coding:     coding(resp.Header.Get("Content-Encoding")),
+		retryAfter: retryAfter(resp, c.config.Now()),
+		observed:   c.config.Now().UTC(),
+	}
+	most := int64(maxBody)
+	if a.status != http.StatusOK {
+		most = maxErrorBody
+	}
+	var buf bytes.Buffer
+	buf.Grow(int(min(max(resp.ContentLength, 0), 16<<20)) + bytes.MinRead)
+	n, err := io.Copy(&buf, io.LimitReader(resp.Body, most+1))
+	a.body = buf.Bytes()
+	switch {
+	case a.status != http.StatusOK:
+		// Of a refusal, the status counts; its text may be cut.
+	case err != nil:
+		return nil, a.damaged(err)
+	case n > most:
+		return nil, fmt.Errorf("the answer is larger than %d bytes", most)
+	}
+	return a, nil
+}
+
+// coding is a content coding as pages name it.
+func coding(header string) string {
+	switch h := strings.ToLower(strings.TrimSpace(header)); h {
+	case "identity":
+		return ""
+	case "x-gzip":
+		return "gzip"
+	default:
+		return h
+	}
+}
+
+// page is the answer as a page without number.
+func (a *answer) page(source string) *pipeline.Page {
+	return &pipeline.Page{
+		Source: source, Request: a.request, RequestID: a.requestID,
+		Coding: a.coding, Body: a.body, Observed: a.observed,
+	}
+}
+
+// text is the body without its coding, empty when it is damaged.
+func (a *answer) text() []byte {
+	text, err := a.page("").Text()
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+// damaged is the fault of an answer that is not whole or not what was asked for.
+func (a *answer) damaged(err error) error {
+	return &fault{err: fmt.Errorf("the answer is damaged: %w (GET %s%s)", err, a.path, idText(a.requestID))}
+}

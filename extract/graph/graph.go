@@ -1,0 +1,230 @@
+// Package graph reads a tenant from Microsoft Graph: it signs in, asks for each
+// source page by page, and hands the answers on byte for byte.
+//
+// It promises that
+//   - a page that is yielded is whole: its coding, its JSON envelope or its CSV
+//     header have been checked, and a damaged one was asked for again;
+//   - the access token reaches the configured Graph root and nothing else, and
+//     the client secret the login root and nothing else;
+//   - nothing but reads is sent;
+//   - no error, event or page holds a token, a secret or a pre-authenticated
+//     link;
+//   - a source either ends after its last page or in an error. Part of a source
+//     is never presented as all of it.
+//
+// It leaves out what pages mean: decoding is extract/decode's, and rows that come
+// twice are dropped downstream.
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Config is how a tenant is reached. Tenant, Graph, Login, DirectoryID, ClientID
+// and ClientSecret are needed; the zero value of everything else is right.
+type Config struct {
+	Tenant string // the configured name, for errors
+
+	// Graph and Login are the roots of a cloud, such as
+	// "https://graph.microsoft.com" and "https://login.microsoftonline.com".
+	// Plain http is taken for loopback addresses only.
+	Graph, Login string
+
+	DirectoryID            string // GUID or verified domain of the tenant
+	ClientID, ClientSecret string // application registration
+
+	// ReportHosts are host suffixes from which reports may be downloaded, besides
+	// the Graph root's own host. Nil means Microsoft's: office.com and its
+	// siblings in other clouds. When the Graph root is a loopback address, any
+	// loopback host and port is allowed too.
+	ReportHosts []string
+
+	Transport http.RoundTripper                          // nil: a tuned http.Transport
+	Now       func() time.Time                           // nil: the system's clock
+	Sleep     func(context.Context, time.Duration) error // nil: a timer; must end early with ctx
+	Jitter    func() float64                             // in [0, 1), safe for concurrent use; nil: random
+
+	Attempts int           // per request, the first included; 0: 6
+	Silence  time.Duration // how long a server may send nothing; 0: 2 minutes
+
+	Progress  func(Event) // may be nil; called from several goroutines
+	UserAgent string      // "" : "seatlake"
+}
+
+// Client reads one tenant. It is safe for concurrent use; all sources share its
+// token and its regard for throttling.
+type Client struct {
+	config      Config
+	root        *url.URL // Graph
+	login       *url.URL // Login
+	reportHosts []string // lower-case suffixes without leading dots
+
+	graph http.RoundTripper // signs in; refuses other hosts than root
+	bare  http.RoundTripper // sends what it is given
+	wire  *wire
+	pace  *pace
+	token *tokens
+	base  http.RoundTripper
+
+	stats counters
+
+	mu    sync.Mutex
+	notes map[string][]string // by source
+}
+
+// New checks the configuration, naming every fault of it, and connects to
+// nothing.
+func New(c Config) (*Client, error) {
+	root, login, err := c.check()
+	if err != nil {
+		return nil, fmt.Errorf("graph client of tenant %s: %w", c.Tenant, err)
+	}
+	c = c.withDefaults()
+	client := &Client{config: c, root: root, login: login, base: c.Transport, notes: map[string][]string{}}
+	for _, host := range c.ReportHosts {
+		client.reportHosts = append(client.reportHosts, strings.ToLower(strings.TrimLeft(host, "*.")))
+	}
+
+	tokenURL := login.JoinPath(c.DirectoryID, "oauth2/v2.0/token")
+	client.wire = &wire{next: c.Transport, silence: c.Silence, stats: &client.stats}
+	client.bare = &readOnly{next: client.wire, tokenURL: tokenURL}
+	client.token = newTokens(client, tokenURL)
+	client.pace = &pace{
+		next: &authorize{next: client.wire, root: root, tokens: client.token},
+		now:  c.Now, sleep: client.hold, until: map[string]time.Time{},
+	}
+	client.graph = &readOnly{next: client.pace, tokenURL: tokenURL}
+	return client, nil
+}
+
+var (
+	guid   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	domain = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*(\.[A-Za-z0-9-]+)+$`)
+)
+
+// check names every fault of the configuration at once.
+func (c *Config) check() (root, login *url.URL, err error) {
+	var faults []error
+	root, err = parseRoot(c.Graph)
+	if err != nil {
+		faults = append(faults, fmt.Errorf("graph root: %w", err))
+	}
+	login, err = parseRoot(c.Login)
+	if err != nil {
+		faults = append(faults, fmt.Errorf("login root: %w", err))
+	}
+	if !guid.MatchString(c.DirectoryID) && !domain.MatchString(c.DirectoryID) {
+		faults = append(faults, fmt.Errorf("directory id %q: want the tenant's GUID or one of its verified domains", c.DirectoryID))
+	}
+	if c.ClientID == "" {
+		faults = append(faults, errors.New("client id is missing"))
+	}
+	if c.ClientSecret == "" {
+		faults = append(faults, errors.New("client secret is missing"))
+	}
+	return root, login, errors.Join(faults...)
+}
+
+func parseRoot(root string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimSuffix(root, "/"))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%q is not a URL", root)
+	case u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("%q: want a URL such as https://host", root)
+	case u.Scheme == "https", u.Scheme == "http" && loopback(u):
+		return u, nil
+	default:
+		return nil, fmt.Errorf("%q: want https; plain http is for loopback addresses only", root)
+	}
+}
+
+func (c Config) withDefaults() Config {
+	if c.ReportHosts == nil {
+		c.ReportHosts = []string{"office.com", "office365.us", "partner.outlook.cn"}
+	}
+	if c.Transport == nil {
+		c.Transport = newTransport()
+	}
+	if c.Now == nil {
+		c.Now = time.Now //nolint:forbidigo // the default of the injected clock
+	}
+	if c.Sleep == nil {
+		c.Sleep = sleep
+	}
+	if c.Jitter == nil {
+		c.Jitter = rand.Float64
+	}
+	if c.Attempts <= 0 {
+		c.Attempts = 6
+	}
+	if c.Silence <= 0 {
+		c.Silence = 2 * time.Minute
+	}
+	if c.Progress == nil {
+		c.Progress = func(Event) {}
+	}
+	if c.UserAgent == "" {
+		c.UserAgent = "seatlake"
+	}
+	return c
+}
+
+// TenantID is the tenant's directory id as a lower-case GUID: the configured one,
+// or else the one in the access token. It is an *AuthError when signing in fails.
+func (c *Client) TenantID(ctx context.Context) (string, error) {
+	if guid.MatchString(c.config.DirectoryID) {
+		return strings.ToLower(c.config.DirectoryID), nil
+	}
+	token, err := c.token.get(ctx)
+	if err != nil {
+		return "", fmt.Errorf("directory id of tenant %s: %w", c.config.Tenant, err)
+	}
+	if id := token.claims.TenantID; guid.MatchString(id) {
+		return strings.ToLower(id), nil
+	}
+	return "", fmt.Errorf("directory id of tenant %s: the access token does not say it for %s; configure the tenant's id as a GUID",
+		c.config.Tenant, c.config.DirectoryID)
+}
+
+// Roles are the application permissions the access token carries, such as
+// "User.Read.All"; nil when the token cannot be read. It is an *AuthError when
+// signing in fails.
+func (c *Client) Roles(ctx context.Context) ([]string, error) {
+	token, err := c.token.get(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("permissions of tenant %s: %w", c.config.Tenant, err)
+	}
+	return slices.Clone(token.claims.Roles), nil
+}
+
+// Notes says to people what was left out of the source's pages when they were
+// last read, and why. It is nil when they are all that was asked for.
+func (c *Client) Notes(source string) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.notes[source])
+}
+
+func (c *Client) note(source string, notes ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.notes[source] = notes
+}
+
+// Close lets go of idle connections.
+func (c *Client) Close() {
+	if t, ok := c.base.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}

@@ -1,0 +1,169 @@
+package graph
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"seatlake/pipeline"
+)
+
+const (
+	// maxRestarts bounds how often paging starts over because a link expired.
+	maxRestarts = 2
+
+	// maxPages bounds one reading of a source. The largest tenants have some
+	// thousand pages of users.
+	maxPages = 1_000_000
+)
+
+// Pages reads a source, page by page and in order. Rows may come twice: Graph
+// repeats some, and a link that expires makes paging start over.
+//
+// A denied source ends in a *pipeline.Gap before its first page. Every other
+// error is a *pipeline.Error that says tenant, source and page; behind it stands
+// an *Error, an *AuthError, or a fault that outlasted its attempts.
+func (c *Client) Pages(ctx context.Context, source string, w pipeline.Window) pipeline.Pages {
+	return func(yield func(*pipeline.Page, error) bool) {
+		r := &reading{client: c, source: source}
+		err := r.read(ctx, w, yield)
+		if err == nil || errors.Is(err, errStopped) {
+			return
+		}
+		if gap, ok := pipeline.AsGap(err); ok {
+			yield(nil, gap)
+			return
+		}
+		yield(nil, &pipeline.Error{Tenant: c.config.Tenant, Source: source, Page: r.number + 1, Err: err})
+	}
+}
+
+var _ pipeline.Source = (*Client)(nil)
+
+// errStopped says that the consumer wants no more pages.
+var errStopped = errors.New("stopped")
+
+// reading is one source being read.
+type reading struct {
+	client *Client
+	source string
+	ask    *ask
+	number int // pages yielded, over all starts
+}
+
+// read follows the source's links from the first page, and starts over when one
+// expires on the way.
+func (r *reading) read(ctx context.Context, w pipeline.Window, yield func(*pipeline.Page, error) bool) error {
+	var err error
+	if r.ask, err = newAsk(r.source, w); err != nil {
+		return err
+	}
+	r.client.note(r.source)
+	for restarts := 0; ; restarts++ {
+		err := r.follow(ctx, yield)
+		var refusal *Error
+		if !errors.As(err, &refusal) || !pageTokenExpired(refusal) || r.number == 0 || !r.ask.again {
+			return err
+		}
+		if restarts == maxRestarts {
+			return fmt.Errorf("%w (after starting over %d times)", err, restarts)
+		}
+	}
+}
+
+// follow reads from the first page to the last.
+func (r *reading) follow(ctx context.Context, yield func(*pipeline.Page, error) bool) error {
+	seen := map[[sha256.Size]byte]bool{} // links, which may be long
+	page, next, err := r.first(ctx)
+	for {
+		if err != nil {
+			return err
+		}
+		var link *url.URL
+		if next != "" {
+			if link, err = r.client.nextLink(next, page.RequestID); err != nil {
+				return err
+			}
+			sum := sha256.Sum256([]byte(next))
+			if seen[sum] || len(seen) == maxPages {
+				return fmt.Errorf("the answer repeats itself: after %d pages its link leads back (GET %s%s); "+
+					"run again, and give the request-id to Microsoft's support if it stays", len(seen)+1, link.Path, idText(page.RequestID))
+			}
+			seen[sum] = true
+		}
+		r.number++
+		page.Number = r.number
+		if !yield(page, nil) {
+			return errStopped
+		}
+		if link == nil {
+			return nil
+		}
+		page, next, err = r.client.fetch(ctx, r.source, r.number+1, link, false)
+	}
+}
+
+// first asks for the first page. What Graph denies is asked for with less, if the
+// source can do with less; what it then still denies is a gap, unless pages have
+// been yielded already.
+func (r *reading) first(ctx context.Context) (*pipeline.Page, string, error) {
+	page, next, err := r.start(ctx)
+	if denied(err) && r.number == 0 && r.ask.lesser != nil {
+		note := r.ask.note
+		r.ask = r.ask.lesser
+		if page, next, err = r.start(ctx); err == nil {
+			r.client.note(r.source, note)
+		}
+	}
+	if denied(err) && r.number == 0 {
+		err = &pipeline.Gap{State: pipeline.Denied, Reason: r.client.reason(err, r.ask), Err: err}
+	}
+	return page, next, err
+}
+
+func (r *reading) start(ctx context.Context) (*pipeline.Page, string, error) {
+	u, err := url.Parse(r.client.root.String() + r.ask.path)
+	if err != nil {
+		return nil, "", err
+	}
+	return r.client.fetch(ctx, r.source, r.number+1, u, r.ask.csv)
+}
+
+// denied says that Graph itself, and not something on the way, denies a request.
+func denied(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusForbidden && !e.foreign
+}
+
+// reason says to people what is missing for a source.
+func (c *Client) reason(err error, a *ask) string {
+	var e *Error
+	if errors.As(err, &e) && e.Code == "Authentication_RequestFromNonPremiumTenantOrB2CTenant" {
+		return "the tenant has no Entra ID P1 or P2 licence, without which Graph keeps this closed"
+	}
+	reason := "the application permission " + a.permission + " is missing: add it to the application and have an administrator grant consent"
+	if t := c.token.current(); t != nil && t.claims.TenantID != "" && len(t.claims.Roles) == 0 {
+		reason += " (its token carries no application permission at all)"
+	}
+	return reason
+}
+
+// nextLink checks a link before anything is sent to it. The link is used whole:
+// it holds the query it came from.
+func (c *Client) nextLink(link, requestID string) (*url.URL, error) {
+	u, err := url.Parse(link)
+	if err != nil {
+		return nil, fmt.Errorf("the link to the next page is not a URL%s", idText(requestID))
+	}
+	if !sameOrigin(u, c.root) || u.User != nil {
+		return nil, fmt.Errorf("%w: the link to the next page leads to %s://%s instead of %s://%s%s; "+
+			"the token was not sent there: check the Graph root and what stands between it and here",
+			errRefused, u.Scheme, u.Host, c.root.Scheme, c.root.Host, idText(requestID))
+	}
+	u.RawQuery = strings.ReplaceAll(u.RawQuery, " ", "%20") // a space would end the request line
+	return u, nil
+}

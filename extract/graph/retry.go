@@ -1,0 +1,162 @@
+package graph
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	firstWait = time.Second
+	maxWait   = time.Minute
+
+	// longestWait is the most that Graph may ask for. The longest published
+	// window, that of the usage reports, is ten minutes.
+	longestWait = 30 * time.Minute
+
+	// serverErrors bounds the attempts at a request that Graph answers with 500:
+	// some of those requests never succeed.
+	serverErrors = 3
+)
+
+// fault is a failed attempt after which another may succeed: a broken connection,
+// a damaged page, a download that expired.
+type fault struct {
+	err  error
+	wait time.Duration // asked for by the server; 0 when it did not say
+}
+
+func (f *fault) Error() string { return f.err.Error() }
+func (f *fault) Unwrap() error { return f.err }
+
+// networkFault is the error of a request that got no answer. Refusals of ours, of
+// the sign-in and of the peer's certificate stay as they are: they last.
+func networkFault(err error) error {
+	var auth *AuthError
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &auth) || errors.As(err, &certificate) || errors.Is(err, errRefused) {
+		return err
+	}
+	return &fault{err: fmt.Errorf("no answer: %w", err)}
+}
+
+// try makes attempts until one succeeds, until one fails for good, or until their
+// number is used up. e says whose attempts they are.
+func (c *Client) try(ctx context.Context, e Event, attempt func(context.Context) error) error {
+	for e.Attempt = 1; ; e.Attempt++ {
+		err := attempt(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		verdict := judge(err)
+		if verdict.attempts <= 1 {
+			return err
+		}
+		if e.Attempt >= min(verdict.attempts, c.config.Attempts) {
+			return fmt.Errorf("%w (gave up after %d attempts)", err, e.Attempt)
+		}
+		if verdict.wait > longestWait {
+			return fmt.Errorf("%w (Graph asks to wait %s; run again after that)", err, verdict.wait)
+		}
+		e.Kind, e.Wait, e.Reason = Retrying, verdict.wait, err.Error()
+		if verdict.throttled {
+			e.Kind = Throttled
+		}
+		if e.Wait <= 0 {
+			e.Wait = c.backoff(e.Attempt)
+		}
+		c.config.Progress(e)
+		c.stats.retries.Add(1)
+		if verdict.throttled {
+			c.stats.throttled.Add(int64(e.Wait))
+		}
+		if err := c.config.Sleep(ctx, e.Wait); err != nil {
+			return err
+		}
+	}
+}
+
+// verdict is what to do about a failed attempt.
+type verdict struct {
+	attempts  int           // how many are worth making; 1: none after this one
+	wait      time.Duration // asked for by the server; 0 when it did not say
+	throttled bool          // the wait is Graph's wish
+}
+
+const unbounded = 1 << 30
+
+// judge knows which failures pass. It is the one place that does.
+func judge(err error) verdict {
+	var f *fault
+	if errors.As(err, &f) {
+		return verdict{attempts: unbounded, wait: f.wait, throttled: f.wait > 0}
+	}
+	var refusal *Error
+	if !errors.As(err, &refusal) {
+		return verdict{attempts: 1}
+	}
+	switch refusal.Status {
+	case http.StatusTooManyRequests:
+		return verdict{attempts: unbounded, wait: refusal.retryAfter, throttled: true}
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusRequestTimeout:
+		return verdict{attempts: unbounded, wait: refusal.retryAfter, throttled: refusal.retryAfter > 0}
+	case http.StatusInternalServerError:
+		return verdict{attempts: serverErrors, wait: refusal.retryAfter}
+	default:
+		return verdict{attempts: 1}
+	}
+}
+
+// backoff is how long to wait after the n-th failed attempt when the server does
+// not say: twice as long each time, shortened by up to half so that sources that
+// failed together do not return together.
+func (c *Client) backoff(n int) time.Duration {
+	d := min(firstWait<<min(n-1, 10), maxWait)
+	return d - time.Duration(c.config.Jitter()*float64(d)/2)
+}
+
+// hold is pace's waiting.
+func (c *Client) hold(ctx context.Context, family string, d time.Duration) error {
+	c.config.Progress(Event{Kind: Throttled, Source: family, Wait: d, Reason: "another request of this family was told to wait"})
+	c.stats.throttled.Add(int64(d))
+	return c.config.Sleep(ctx, d)
+}
+
+// retryAfter is how long the answer asks to wait: whole or fractional seconds, or
+// a date. It is 0 when a good answer, or one that says nothing sensible.
+func retryAfter(resp *http.Response, now time.Time) time.Duration {
+	text := strings.TrimSpace(resp.Header.Get("Retry-After"))
+	if resp.StatusCode < 400 || text == "" {
+		return 0
+	}
+	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
+		if !(seconds > 0) { // NaN is not, either
+			return 0
+		}
+		return time.Duration(min(seconds, 1e9) * float64(time.Second))
+	}
+	if date, err := http.ParseTime(text); err == nil {
+		return max(date.Sub(now), 0)
+	}
+	return 0
+}
+
+// sleep waits, and ends early with ctx.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
