@@ -1,0 +1,47 @@
+# `make` alone prints the targets.
+.DEFAULT_GOAL := help
+LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: help
+help: ## print the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+.PHONY: build
+build: ## build bin/seatlake
+	go build -trimpath -ldflags '-s -w' -o bin/seatlake ./cmd/seatlake
+
+.PHONY: demo
+demo: ## run everything against a simulated tenant
+	go run ./cmd/seatlake demo
+
+.PHONY: test
+test: ## run all tests
+	go test ./...
+
+.PHONY: vet
+vet: ## go vet
+	go vet ./...
+
+.PHONY: lint
+lint: ## run the linters, the layering rule among them
+	$(LINT) run ./...
+
+.PHONY: generated
+generated: ## fail when a generated file is not what its source says
+	go run ./cmd/seatlake docs data-dictionary | diff -u docs/data-dictionary.md -
+
+.PHONY: golden
+golden: ## rewrite the expectations that tests compare to; review the diff
+	go run ./cmd/seatlake docs data-dictionary > docs/data-dictionary.md
+	go test ./load/parquet ./sql ./cmd/seatlake -update
+
+.PHONY: check
+check: test vet lint generated ## the hook, the pull request and the release gate
+
+.PHONY: bench
+bench: ## run the benchmarks beside the code
+	GOMAXPROCS=1 go test -run '^$$' -bench . -benchtime 2x ./extract/decode ./load/parquet ./transform
+
+.PHONY: fuzz
+fuzz: ## fuzz every target for FUZZTIME (default 30s)
+	./.ci/fuzz $(or $(FUZZTIME),30s)
