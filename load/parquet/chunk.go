@@ -30,15 +30,13 @@ type chunkEncoder struct {
 	zstd   *zstd.Encoder
 	thrift thrift.Encoder
 
-	header               bytes.Buffer
-	out                  []byte // the chunk
-	body                 []byte // the data page, levels and values
-	entries              []byte // the dictionary page
-	direct               []byte // values without a dictionary
-	packed               []byte // the same, delta-encoded
-	compressed           []byte
-	compressedDictionary []byte
-	int32s               []int32
+	header     bytes.Buffer
+	out        []byte // the chunk
+	body       []byte // the data page: levels and values
+	entries    []byte // the dictionary page
+	packed     []byte // values by the encoding packages, which do not append
+	compressed []byte // a page
+	int32s     []int32
 
 	found dictionary // a dictionary for a leaf that declares none
 	ids   []int32
@@ -55,23 +53,21 @@ func (e *chunkEncoder) encode(l *leaf, offset int64) ([]byte, format.ColumnMetaD
 		Type:         l.physical,
 		PathInSchema: l.path,
 		NumValues:    int64(l.n),
+		Codec:        format.Zstd,
 		Statistics:   format.Statistics{NullCount: int64(l.nulls())},
 	}
-	dict, ids := &l.dictionary, l.ids
-	if !l.declared {
-		dict, ids = e.findDictionary(&l.values)
-	}
+	dict, ids := e.dictionaryOf(l)
 	body := e.levels(l)
 	var encoding format.Encoding
+	var err error
 	if dict != nil {
 		encoding = format.RLEDictionary
-		width := bits.Len(uint(max(dict.n-1, 0)))
+		width := bits.Len(uint(dict.n - 1))
 		body = append(body, byte(width))
 		body = appendHybrid(body, ids, width)
 		bound(&dict.values, &meta.Statistics)
 		meta.Encoding = []format.Encoding{format.Plain, format.RLE, format.RLEDictionary}
 	} else {
-		var err error
 		if body, encoding, err = e.plain(body, &l.values); err != nil {
 			return nil, meta, err
 		}
@@ -80,31 +76,12 @@ func (e *chunkEncoder) encode(l *leaf, offset int64) ([]byte, format.ColumnMetaD
 	}
 	e.body = body
 
-	var entries []byte
-	if dict != nil {
-		entries = e.dictionaryPage(&dict.values)
-	}
-	if max(len(body), len(entries)) > math.MaxInt32 {
-		return nil, meta, errors.New("a page exceeds 2 GiB: write smaller batches")
-	}
-	// A chunk has one codec for all its pages: zstd, unless it gains nothing.
-	pageBody, pageEntries := body, entries
-	e.compressed = e.zstd.EncodeAll(body, e.compressed[:0])
-	e.compressedDictionary = e.compressedDictionary[:0]
-	if len(entries) > 0 {
-		e.compressedDictionary = e.zstd.EncodeAll(entries, e.compressedDictionary)
-	}
-	if len(e.compressed)+len(e.compressedDictionary) < len(body)+len(entries) {
-		meta.Codec = format.Zstd
-		pageBody, pageEntries = e.compressed, e.compressedDictionary
-	}
-
 	e.out = e.out[:0]
 	if dict != nil {
 		meta.DictionaryPageOffset = offset
 		h := format.PageHeader{Type: format.DictionaryPage}
 		h.DictionaryPageHeader = thrift.New(format.DictionaryPageHeader{NumValues: int32(dict.n), Encoding: format.Plain})
-		if err := e.page(&h, len(entries), pageEntries, &meta); err != nil {
+		if err := e.page(&h, e.dictionaryPage(&dict.values), &meta); err != nil {
 			return nil, meta, err
 		}
 	}
@@ -116,7 +93,7 @@ func (e *chunkEncoder) encode(l *leaf, offset int64) ([]byte, format.ColumnMetaD
 		DefinitionLevelEncoding: format.RLE,
 		RepetitionLevelEncoding: format.RLE,
 	})
-	if err := e.page(&h, len(body), pageBody, &meta); err != nil {
+	if err := e.page(&h, body, &meta); err != nil {
 		return nil, meta, err
 	}
 	return e.out, meta, nil
@@ -145,9 +122,14 @@ func (e *chunkEncoder) levels(l *leaf) []byte {
 	return body
 }
 
-// findDictionary makes a dictionary of values that repeat. It returns nil when
-// at least half of them are distinct, or when the values take less room without.
-func (e *chunkEncoder) findDictionary(v *values) (*dictionary, []int32) {
+// dictionaryOf is the leaf's dictionary and the place in it of each value: the
+// declared one, or one made of values that repeat. It is nil when there are no
+// values, or when at least half of undeclared ones are distinct.
+func (e *chunkEncoder) dictionaryOf(l *leaf) (*dictionary, []int32) {
+	if l.declared && l.dictionary.n > 0 {
+		return &l.dictionary, l.ids
+	}
+	v := &l.values
 	if v.kind == schemas.Bool || v.n < 2 {
 		return nil, nil
 	}
@@ -240,20 +222,25 @@ func appendInt64s(dst []byte, ints []int64) []byte {
 	return dst
 }
 
-// page appends a header and the body it announces, which takes size bytes
-// before compression.
-func (e *chunkEncoder) page(h *format.PageHeader, size int, body []byte, meta *format.ColumnMetaData) error {
-	h.UncompressedPageSize = int32(size)
-	h.CompressedPageSize = int32(len(body))
+// page appends a header and the compressed body that it announces. Pages that
+// do not shrink are compressed too, as readers expect one codec in all of a
+// file's chunks of a column.
+func (e *chunkEncoder) page(h *format.PageHeader, body []byte, meta *format.ColumnMetaData) error {
+	if len(body) > math.MaxInt32 {
+		return errors.New("a page exceeds 2 GiB: write smaller batches")
+	}
+	e.compressed = e.zstd.EncodeAll(body, e.compressed[:0])
+	h.UncompressedPageSize = int32(len(body))
+	h.CompressedPageSize = int32(len(e.compressed))
 	e.header.Reset()
 	e.thrift.Reset(new(thrift.CompactProtocol).NewWriter(&e.header))
 	if err := e.thrift.Encode(h); err != nil {
 		return fmt.Errorf("page header: %w", err)
 	}
 	e.out = append(e.out, e.header.Bytes()...)
-	e.out = append(e.out, body...)
-	meta.TotalUncompressedSize += int64(e.header.Len() + size)
-	meta.TotalCompressedSize += int64(e.header.Len() + len(body))
+	e.out = append(e.out, e.compressed...)
+	meta.TotalUncompressedSize += int64(e.header.Len() + len(body))
+	meta.TotalCompressedSize += int64(e.header.Len() + len(e.compressed))
 	return nil
 }
 
