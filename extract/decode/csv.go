@@ -1,0 +1,620 @@
+package decode
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"seatlake/pipeline"
+	"seatlake/schemas"
+)
+
+// CheckCSV refuses a page that is not a usage report: an empty one, HTML, JSON,
+// or one without the header row that every report has.
+func CheckCSV(text []byte) error {
+	_, _, err := readHeader(padded(text), len(text))
+	return err
+}
+
+// Headers that the reader itself knows.
+const (
+	refreshHeader = "report refresh date"
+	userHeader    = "user principal name"
+	ownerHeader   = "owner principal name"
+)
+
+// maxLine bounds a line of a report, in bytes.
+const maxLine = 1 << 20
+
+// csvReader reads pages that are usage reports. A page is a header row and the
+// rows below it.
+type csvReader struct {
+	report
+	out    *batch
+	fields []schemas.Field
+
+	cells  []*column // by position in the page's header; nil where the table has no column
+	absent []*column // those the page's header does not have
+
+	refresh, user *column // by which rows without both are left out
+
+	texts [1 << 13]daySlot // days by their text
+	day   dayText
+	lists []listSlot // lists by their text
+
+	total, skipped int64
+	unknown        map[string]int64
+	seen           map[string]bool // From of the columns that a header had
+}
+
+// daySlot remembers the ten characters of a day and its place in dayDict.near:
+// day + 1. No characters at all are the null, at place 0.
+type daySlot struct {
+	head  uint64
+	tail  uint16
+	known bool
+	place int32
+}
+
+// listSlot remembers a cell that is a list, and the dictionary indices of its
+// elements.
+type listSlot struct {
+	column *column
+	era    int // of the column's dictionary
+	text   []byte
+	values []int32
+}
+
+// report is the text of a page, cell by cell.
+type report struct {
+	b       []byte // the page and its pad
+	end     int    // length of the page
+	scratch []byte // the last quoted cell that had quotes within
+}
+
+func openCSV(d *Decoder, out *batch) (reader, error) {
+	r := &csvReader{
+		out: out, fields: d.table.Decoded(), lists: make([]listSlot, 1<<10),
+		unknown: map[string]int64{}, seen: map[string]bool{},
+	}
+	for i, c := range out.columns {
+		switch {
+		case c.shape == shapeStruct || c.shape == shapeList && c.elem.shape != shapeText && c.elem.shape != shapeTextDict:
+			return nil, fmt.Errorf("column %s: a report's cell cannot be %s of %v", c.path, article(c.field.Kind), c.field.Kind)
+		case strings.EqualFold(r.fields[i].From, refreshHeader):
+			r.refresh = c
+		case strings.EqualFold(r.fields[i].From, userHeader):
+			r.user = c
+		case strings.EqualFold(r.fields[i].From, ownerHeader) && r.user == nil:
+			r.user = c
+		}
+	}
+	return r, nil
+}
+
+func (r *csvReader) read(text []byte, full func() bool) error {
+	r.b, r.end = text[:len(text)+pipeline.Pad], len(text)
+	header, i, err := readHeader(text, len(text))
+	if err != nil {
+		return err
+	}
+	unknown, err := r.layout(header)
+	if err != nil {
+		return err
+	}
+	before := r.total + r.skipped
+	for i < r.end {
+		if i, err = r.row(i); err != nil {
+			return err
+		}
+		if !full() {
+			return errStopped
+		}
+	}
+	for _, name := range unknown {
+		r.unknown[name] += r.total + r.skipped - before
+	}
+	return nil
+}
+
+// readHeader reads the header row of a report and returns the position of the
+// first row. A byte order mark may precede it.
+func readHeader(text []byte, end int) (header []string, next int, err error) {
+	if err := refuse(text, "a CSV report"); err != nil {
+		return nil, 0, err
+	}
+	i := 0
+	if bytes.HasPrefix(text, []byte("\xef\xbb\xbf")) {
+		i = 3
+	}
+	for i < end && (text[i] == '\r' || text[i] == '\n') {
+		i++
+	}
+	if i < end && (text[i] == '{' || text[i] == '[') {
+		return nil, 0, errors.New("JSON instead of a CSV report")
+	}
+	r := report{b: text[:end+pipeline.Pad], end: end}
+	start := i
+	for {
+		v, after, err := r.cell(i)
+		if err != nil {
+			return nil, 0, err
+		}
+		header = append(header, string(bytes.TrimSpace(v)))
+		if len(header) > 1<<12 || after-start > maxLine {
+			return nil, 0, fmt.Errorf("line 1 is longer than %d bytes: not a report", maxLine)
+		}
+		if i = after; r.b[i] == ',' && i < end {
+			i++
+			continue
+		}
+		break
+	}
+	for _, h := range header {
+		if strings.EqualFold(h, refreshHeader) {
+			return header, r.lineEnd(i), nil
+		}
+	}
+	return nil, 0, fmt.Errorf("no header row: the first line is %q and has no \"Report Refresh Date\"", cut(text[start:i]))
+}
+
+// layout finds the column of each header and returns the headers that have none.
+func (r *csvReader) layout(header []string) (unknown []string, err error) {
+	r.cells, r.absent = r.cells[:0], r.absent[:0]
+	for _, h := range header {
+		var cell *column
+		for i, c := range r.out.columns {
+			if strings.EqualFold(strings.TrimSpace(r.fields[i].From), h) {
+				cell = c
+				r.seen[r.fields[i].From] = true
+			}
+		}
+		for at, c := range r.cells {
+			if c != nil && c == cell {
+				return nil, fmt.Errorf("header %q stands at positions %d and %d", h, at+1, len(r.cells)+1)
+			}
+		}
+		if cell == nil && h != "" {
+			unknown = append(unknown, h)
+		}
+		r.cells = append(r.cells, cell)
+	}
+	for _, c := range r.out.columns {
+		if slices.Contains(r.cells, c) {
+			continue
+		}
+		if c.field.Required {
+			return nil, fmt.Errorf("the header has no %q, and every row must have it", c.field.From)
+		}
+		r.absent = append(r.absent, c)
+	}
+	return unknown, nil
+}
+
+// row reads the row at i, or passes an empty line.
+func (r *csvReader) row(i int) (int, error) {
+	b, start, at := r.b, i, r.out.rows
+	if r.atLineEnd(i) {
+		return r.lineEnd(i), nil
+	}
+	last := len(r.cells) - 1
+	for n, c := range r.cells {
+		begin := i
+		switch {
+		case c == nil:
+			i = r.pass(i)
+		case c.shape == shapeBool:
+			i = r.bool(c, i)
+		case c.shape == shapeDateDict:
+			i = r.date(c, i)
+		case c.shape == shapeInt64 || c.shape == shapeInt32:
+			i = r.int(c, i)
+		case c.shape == shapeText || c.shape == shapeTextDict || c.shape == shapeList:
+			i = r.plain(c, i)
+		default:
+			i = begin - 1
+		}
+		// Readers of one kind look at the bytes they expect. Whatever does not
+		// end where a cell ends is read again with all the rules.
+		if ch := b[max(i, 0)]; i < begin || ch != ',' && !r.atLineEnd(i) {
+			var err error
+			if i, err = r.any(c, begin, at); err != nil {
+				return 0, err
+			}
+		}
+		if n == last {
+			break
+		}
+		if b[i] == ',' {
+			i++
+			continue
+		}
+		// The rest of the row is missing. It is taken for empty, unless the page
+		// ends here.
+		if i >= r.end {
+			return 0, r.at(start, errors.New("the page ends within the row: it may be truncated"))
+		}
+		for _, c := range r.cells[n+1:] {
+			if c != nil {
+				c.addNull()
+			}
+		}
+		break
+	}
+	for b[i] == ',' && i < r.end { // more cells than headers
+		v, next, err := r.cell(i + 1)
+		if err != nil {
+			return 0, err
+		}
+		if len(v) > 0 {
+			return 0, r.at(start, fmt.Errorf("more cells than the %d headers, and one of them is %q", len(r.cells), cut(v)))
+		}
+		i = next
+	}
+	if i-start > maxLine {
+		return 0, r.at(start, fmt.Errorf("the line is longer than %d bytes", maxLine))
+	}
+	for _, c := range r.absent {
+		c.addNull()
+	}
+	if r.refresh != nil && r.refresh.lastIsNull() && r.user != nil && r.user.lastIsNull() {
+		for _, c := range r.out.columns {
+			c.truncate(at)
+		}
+		r.skipped++
+		return r.lineEnd(i), nil
+	}
+	for _, c := range r.out.required {
+		if c.lastIsNull() {
+			return 0, r.at(start, fmt.Errorf("column %s: %q is empty, and every row must have it", c.path, c.field.From))
+		}
+	}
+	r.out.rows++
+	r.total++
+	return r.lineEnd(i), nil
+}
+
+// at puts the line of a position before an error.
+func (r *report) at(i int, err error) error {
+	return fmt.Errorf("line %d: %w", 1+bytes.Count(r.b[:min(i, r.end)], []byte{'\n'}), err)
+}
+
+// atLineEnd says that the line or the page ends at i.
+func (r *report) atLineEnd(i int) bool {
+	switch r.b[i] {
+	case '\n':
+		return true
+	case '\r':
+		return r.b[i+1] == '\n' || i+1 >= r.end
+	default:
+		return i >= r.end
+	}
+}
+
+// lineEnd passes the end of the line at i.
+func (r *report) lineEnd(i int) int {
+	if r.b[i] == '\r' {
+		i++
+	}
+	return i + 1
+}
+
+// cellEnd finds the first comma or control byte at or after i, and says whether a
+// byte of non-ASCII text may stand before it.
+func cellEnd(b []byte, i int) (end int, wide bool) {
+	var seen uint64
+	for {
+		x := binary.LittleEndian.Uint64(b[i : i+8])
+		q := x ^ commas
+		stop := ((q-ones)&^q | (x-controls)&^x) & highs
+		seen |= x
+		if stop != 0 {
+			return i + bits.TrailingZeros64(stop)>>3, seen&highs != 0
+		}
+		i += 8
+	}
+}
+
+// cell reads the cell at i and returns the position of the comma or line end
+// behind it. The value lies in the page, or in the scratch buffer until the next
+// call.
+func (r *report) cell(i int) (v []byte, next int, err error) {
+	if r.b[i] == '"' {
+		return r.quoted(i)
+	}
+	start := i
+	var wide bool
+	for {
+		end, w := cellEnd(r.b, i)
+		wide = wide || w
+		if r.b[end] == ',' || r.atLineEnd(end) {
+			v = r.b[start:end]
+			if wide && !utf8.Valid(v) {
+				return nil, 0, r.at(start, fmt.Errorf("invalid UTF-8 in %q", cut(v)))
+			}
+			return v, end, nil
+		}
+		switch r.b[end] {
+		case 0, '\r':
+			return nil, 0, r.at(end, fmt.Errorf("control byte 0x%02x in a cell: the page is damaged", r.b[end]))
+		}
+		i = end + 1
+	}
+}
+
+// quoted reads a cell in quotes. Two quotes within are one; commas and line ends
+// are text.
+func (r *report) quoted(open int) (v []byte, next int, err error) {
+	r.scratch = r.scratch[:0]
+	doubled := false
+	limit := min(r.end, open+maxLine)
+	for i := open + 1; ; {
+		n := bytes.IndexByte(r.b[min(i, limit):limit], '"')
+		if n < 0 {
+			return nil, 0, r.at(open, fmt.Errorf("a quote is opened and not closed within %d bytes", limit-open))
+		}
+		close := i + n
+		if r.b[close+1] == '"' {
+			r.scratch = append(r.scratch, r.b[i:close+1]...)
+			doubled = true
+			i = close + 2
+			continue
+		}
+		if v = r.b[i:close]; doubled {
+			r.scratch = append(r.scratch, v...)
+			v = r.scratch
+		}
+		if r.b[close+1] != ',' && !r.atLineEnd(close+1) {
+			return nil, 0, r.at(open, fmt.Errorf("text behind the closing quote of %q", cut(v)))
+		}
+		if !utf8.Valid(v) {
+			return nil, 0, r.at(open, fmt.Errorf("invalid UTF-8 in %q", cut(v)))
+		}
+		return v, close + 1, nil
+	}
+}
+
+// pass skips an unquoted cell of plain text.
+func (r *csvReader) pass(i int) int {
+	if r.b[i] == '"' {
+		return -1
+	}
+	end, wide := cellEnd(r.b, i)
+	if wide {
+		return -1
+	}
+	return end
+}
+
+// plain reads an unquoted cell of a column of text, or returns -1 if it is quoted
+// or has more than ASCII.
+func (r *csvReader) plain(c *column, i int) int {
+	if r.b[i] == '"' {
+		return -1
+	}
+	end, wide := cellEnd(r.b, i)
+	if wide || r.b[end] != ',' && !r.atLineEnd(end) {
+		return -1
+	}
+	r.set(c, r.b[i:end])
+	return end
+}
+
+// boolWord is what a cell that begins with a certain byte must be, as the lower
+// case word in its first bytes.
+type boolWord struct {
+	mask, word         uint64
+	width, null, value uint8
+}
+
+// boolWords has the words by their first byte. Its zero entries match no cell.
+var boolWords = func() (t [256]boolWord) {
+	for i := range t {
+		t[i].word = 1 // outside the mask
+	}
+	set := func(s string, value uint8) {
+		w := boolWord{width: uint8(len(s)), value: value}
+		for i := range s {
+			w.word |= uint64(s[i]) << (8 * i)
+			w.mask |= 0xff << (8 * i)
+		}
+		t[s[0]], t[s[0]-'a'+'A'] = w, w
+	}
+	set("true", 1)
+	set("false", 0)
+	set("yes", 1)
+	set("no", 0)
+	for _, c := range ",\r\n" {
+		t[c] = boolWord{null: 1}
+	}
+	return t
+}()
+
+// bool reads a cell of a boolean column without branches on its value, or returns
+// -1 if it is none of the words.
+func (r *csvReader) bool(c *column, i int) int {
+	t := &boolWords[r.b[i]]
+	if (binary.LittleEndian.Uint64(r.b[i:])|controls)&t.mask != t.word {
+		return -1
+	}
+	n := c.n
+	if n&7 == 0 {
+		c.extend(1)[0] = 0
+	}
+	c.bytes[n>>3] |= t.value << (n & 7)
+	c.nulls = append(c.nulls, int32(n))[:len(c.nulls)+int(t.null)]
+	c.n++
+	return i + int(t.width)
+}
+
+// date reads a cell of a dictionary of days without branches on its value, or
+// returns -1 if its ten characters are no day.
+func (r *csvReader) date(c *column, i int) int {
+	ch := r.b[i]
+	null := 0
+	if ch < '-' {
+		null = 1
+	}
+	mask := uint64(null) - 1
+	head := binary.LittleEndian.Uint64(r.b[i:]) & mask
+	tail := binary.LittleEndian.Uint16(r.b[i+8:]) & uint16(mask)
+	s := &r.texts[(head^uint64(tail)<<48)*goldenRatio>>51]
+	if s.head != head || s.tail != tail || !s.known {
+		place := int32(0)
+		if null == 0 {
+			if !r.day.parse(r.b[i:i+10]) || r.day.year || r.day.day < 0 || r.day.day >= 1<<16 {
+				return -1
+			}
+			place = r.day.day + 1
+		}
+		*s = daySlot{head, tail, true, place}
+	}
+	d := c.days
+	if int(s.place) >= len(d.near) || d.near[s.place] == 0 {
+		d.add(s.place - 1)
+	}
+	c.addInt32(d.near[s.place] - 1)
+	c.nulls = append(c.nulls, int32(c.n))[:len(c.nulls)+null]
+	c.n++
+	return i + 10&(null-1)
+}
+
+// int reads a cell of an integer column, or returns -1 if it is not made of up
+// to nine digits.
+func (r *csvReader) int(c *column, i int) int {
+	start := i
+	var n int64
+	for r.b[i]-'0' <= 9 {
+		n = n*10 + int64(r.b[i]-'0')
+		i++
+		if i-start > 18 {
+			return -1
+		}
+	}
+	switch {
+	case i == start:
+		if r.b[i] != ',' && !r.atLineEnd(i) {
+			return -1
+		}
+		c.addNull()
+		return i
+	case c.shape == shapeInt64:
+		c.addInt64(n)
+	case i-start > 9:
+		return -1
+	default:
+		c.addInt32(int32(n))
+	}
+	c.n++
+	return i
+}
+
+// any reads a cell of any column with all the rules, in place of what a faster
+// reader has appended at position at.
+func (r *csvReader) any(c *column, i, at int) (int, error) {
+	v, next, err := r.cell(i)
+	if err != nil || c == nil {
+		return next, err
+	}
+	c.truncate(at)
+	if !r.set(c, v) {
+		return 0, r.at(i, fmt.Errorf("column %s: %q is not %s in %q", c.path, cut(v), article(c.field.Kind), c.field.From))
+	}
+	return next, nil
+}
+
+// set appends the value of a cell; an empty one is a null.
+func (r *csvReader) set(c *column, v []byte) bool {
+	if c.shape != shapeText && c.shape != shapeTextDict && c.shape != shapeList {
+		v = bytes.TrimSpace(v)
+	}
+	if len(v) == 0 {
+		c.addNull()
+		return true
+	}
+	switch c.shape {
+	case shapeText:
+		c.addText(v)
+	case shapeTextDict:
+		c.addInt32(c.texts.add(v))
+		c.n++
+	case shapeUUID, shapeUUIDDict:
+		return c.setUUID(v)
+	case shapeDate, shapeDateDict:
+		return c.setDay(v)
+	case shapeTimestamp:
+		return c.setTime(v)
+	case shapeInt32, shapeInt64:
+		return c.setInt(v)
+	case shapeFloat64:
+		return c.setFloat(v)
+	case shapeBool:
+		switch {
+		case bytes.EqualFold(v, []byte("true")), bytes.EqualFold(v, []byte("yes")):
+			c.addBool(true)
+		case bytes.EqualFold(v, []byte("false")), bytes.EqualFold(v, []byte("no")):
+			c.addBool(false)
+		default:
+			return false
+		}
+	case shapeList:
+		r.setList(c, v)
+	}
+	return true
+}
+
+// setList appends the names in v. They are joined by '+' with no blank on either
+// side, for a name may hold " + ".
+func (r *csvReader) setList(c *column, v []byte) {
+	e := c.elem
+	if e.shape != shapeTextDict {
+		for name := range names(v) {
+			e.addText(name)
+		}
+	} else {
+		s := &r.lists[hashText(v)>>54]
+		if s.column != c || s.era != e.texts.era || !bytes.Equal(s.text, v) {
+			s.column, s.era, s.text, s.values = c, e.texts.era, append(s.text[:0], v...), s.values[:0]
+			for name := range names(v) {
+				s.values = append(s.values, e.texts.add(name))
+			}
+		}
+		for _, x := range s.values {
+			e.addInt32(x)
+		}
+		e.n += len(s.values)
+	}
+	c.addInt32(int32(e.n))
+	c.n++
+}
+
+// names divides a list of names.
+func names(v []byte) func(yield func([]byte) bool) {
+	return func(yield func([]byte) bool) {
+		start := 0
+		for i := 0; i <= len(v); i++ {
+			if i < len(v) && (v[i] != '+' || i > 0 && v[i-1] == ' ' || i+1 < len(v) && v[i+1] == ' ') {
+				continue
+			}
+			if name := bytes.TrimSpace(v[start:i]); len(name) > 0 && !yield(name) {
+				return
+			}
+			start = i + 1
+		}
+	}
+}
+
+func (r *csvReader) drift() Drift {
+	d := Drift{Rows: r.total, Unknown: r.unknown, SkippedRows: r.skipped}
+	for i := range r.fields {
+		if !r.seen[r.fields[i].From] && len(r.seen) > 0 {
+			d.Missing = append(d.Missing, r.fields[i].From)
+		}
+	}
+	return d
+}
