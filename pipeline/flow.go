@@ -2,9 +2,9 @@ package pipeline
 
 import (
 	"context"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"golang.org/x/sync/errgroup"
 )
 
 // pagesAhead is how many pages may wait for the decoder: enough that requests
@@ -53,55 +53,67 @@ func fanOut(ctx context.Context, in Stream, consumers []func(context.Context, St
 	if len(consumers) == 1 {
 		return consumers[0](ctx, in)
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	feeds := make([]chan arrow.RecordBatch, len(consumers))
-	var failed error // of the stream itself; read by consumers after their feed is closed
+	var broken error // of the stream itself; consumers read it once their feed is closed
+	var running sync.WaitGroup
 	for i, consume := range consumers {
 		feed := make(chan arrow.RecordBatch)
 		feeds[i] = feed
-		group.Go(func() error {
+		running.Go(func() {
 			defer drain(feed)
-			return consume(ctx, Stream{Schema: in.Schema, Batches: func(yield func(arrow.RecordBatch, error) bool) {
-				for batch := range feed {
-					more := yield(batch, nil)
-					batch.Release()
-					if !more {
-						return
-					}
-				}
-				if failed != nil {
-					yield(nil, failed)
-				}
-			}})
+			if err := consume(ctx, fed(in.Schema, feed, &broken)); err != nil {
+				fail(err)
+			}
 		})
 	}
-	func() {
-		defer func() {
-			for _, feed := range feeds {
-				close(feed)
-			}
-		}()
-		for batch, err := range in.Batches {
-			if err != nil {
-				failed = err
-				return
-			}
-			for _, feed := range feeds {
-				batch.Retain()
-				select {
-				case feed <- batch:
-				case <-ctx.Done():
-					batch.Release()
-					failed = ctx.Err()
-					return
-				}
-			}
-		}
-	}()
-	if err := group.Wait(); err != nil {
+	broken = spread(ctx, in, feeds)
+	for _, feed := range feeds {
+		close(feed)
+	}
+	running.Wait()
+	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	return failed
+	return broken
+}
+
+// spread gives every batch to every feed, until the stream ends or a consumer
+// has failed.
+func spread(ctx context.Context, in Stream, feeds []chan arrow.RecordBatch) error {
+	for batch, err := range in.Batches {
+		if err != nil {
+			return err
+		}
+		for _, feed := range feeds {
+			batch.Retain()
+			select {
+			case feed <- batch:
+			case <-ctx.Done():
+				batch.Release()
+				return context.Cause(ctx)
+			}
+		}
+	}
+	return nil
+}
+
+// fed is the stream of what comes over a feed, ending in the error that broke it,
+// if any.
+func fed(schema *arrow.Schema, feed <-chan arrow.RecordBatch, broken *error) Stream {
+	return Stream{Schema: schema, Batches: func(yield func(arrow.RecordBatch, error) bool) {
+		for batch := range feed {
+			more := yield(batch, nil)
+			batch.Release()
+			if !more {
+				return
+			}
+		}
+		if *broken != nil {
+			yield(nil, *broken)
+		}
+	}}
 }
 
 // drain releases what a consumer that stopped early left in its feed.
