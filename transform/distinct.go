@@ -1,0 +1,204 @@
+package transform
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"seatlake/pipeline"
+)
+
+// DistinctOptions tune Distinct.
+type DistinctOptions struct {
+	// Scope names a timestamp column. Rows of different UTC days then count as
+	// different without comparison, and the days that the stream has left
+	// behind are forgotten once more than Budget keys are held. Empty compares
+	// all rows and forgets nothing.
+	Scope string
+
+	// Budget is how many keys are held before days are sealed; 0 means
+	// 2,000,000, about 45 MB. The current day and its neighbours are never
+	// sealed, however many keys they have.
+	Budget int
+
+	// Dropped is told how many rows of a batch were left out, when any were.
+	// May be nil.
+	Dropped func(rows int)
+}
+
+// Distinct drops rows whose key, a UUID column, was seen before: pages overlap
+// when Graph repeats itself. It is exact: it holds every key in 22 to 43 bytes.
+//
+// With a Scope, a row of a day that was sealed is an error. The source promises
+// the newest first; a stream that jumps back over more than a day, with more
+// keys than the budget between, has broken that promise and could repeat rows
+// unnoticed.
+func Distinct(key string, o DistinctOptions) pipeline.Transform {
+	if o.Budget <= 0 {
+		o.Budget = 2_000_000
+	}
+	return func(in pipeline.Stream) (pipeline.Stream, error) {
+		d := &distinct{DistinctOptions: o, key: key, scopeAt: -1, days: map[arrow.Date32]*keySet{}, sealed: map[arrow.Date32]bool{}}
+		var err error
+		if d.keyAt, err = position(in.Schema, key, uuidType()); err != nil {
+			return pipeline.Stream{}, fmt.Errorf("distinct: %w", err)
+		}
+		if o.Scope != "" {
+			if d.scopeAt, err = position(in.Schema, o.Scope, timestampType()); err != nil {
+				return pipeline.Stream{}, fmt.Errorf("distinct: %w", err)
+			}
+		}
+		return pipeline.Map(in, in.Schema, d.batch), nil
+	}
+}
+
+type distinct struct {
+	DistinctOptions
+	key            string
+	keyAt, scopeAt int
+	days           map[arrow.Date32]*keySet
+	sealed         map[arrow.Date32]bool
+	held           int // keys over all days
+}
+
+func (d *distinct) batch(batch arrow.RecordBatch) (arrow.RecordBatch, error) {
+	keys := batch.Column(d.keyAt).(*array.FixedSizeBinary)
+	var at *array.Timestamp
+	if d.scopeAt >= 0 {
+		at = batch.Column(d.scopeAt).(*array.Timestamp)
+	}
+	var (
+		kept runs
+		day  arrow.Date32
+		set  *keySet
+	)
+	for i := range keys.Len() {
+		if keys.IsNull(i) {
+			return nil, fmt.Errorf("distinct: row %d of the batch has no %s", i, d.key)
+		}
+		if at != nil && at.IsNull(i) {
+			return nil, fmt.Errorf("distinct: row %d of the batch has no %s", i, d.Scope)
+		}
+		var today arrow.Date32
+		if at != nil {
+			today = dayOf(at.Value(i))
+		}
+		if set == nil || today != day {
+			var err error
+			if set, err = d.open(today); err != nil {
+				return nil, err
+			}
+			day = today
+		}
+		if set.add(uuidAt(keys, i)) {
+			kept.add(i)
+			if d.held++; at != nil && d.held > d.Budget && len(d.days) > 1 {
+				d.seal(day)
+			}
+		}
+	}
+	if dropped := keys.Len() - kept.rows; dropped > 0 && d.Dropped != nil {
+		d.Dropped(dropped)
+	}
+	return kept.of(batch)
+}
+
+// open is the set of a day.
+func (d *distinct) open(day arrow.Date32) (*keySet, error) {
+	if set := d.days[day]; set != nil {
+		return set, nil
+	}
+	if d.sealed[day] {
+		return nil, fmt.Errorf("distinct: a row of %s came after the stream had left that day behind: the newest-first order is broken; run again, or ask for a shorter window",
+			day.ToTime().Format(time.DateOnly))
+	}
+	set := &keySet{}
+	d.days[day] = set
+	return set, nil
+}
+
+// seal forgets the days farthest from the current one until the budget holds
+// again or only neighbours are left.
+func (d *distinct) seal(current arrow.Date32) {
+	for d.held > d.Budget {
+		far, distance := arrow.Date32(0), arrow.Date32(1)
+		for day := range d.days {
+			if away := max(day-current, current-day); away > distance || away == distance && distance > 1 && day > far {
+				far, distance = day, away
+			}
+		}
+		if distance == 1 {
+			return
+		}
+		d.held -= d.days[far].len()
+		delete(d.days, far)
+		d.sealed[far] = true
+	}
+}
+
+// keySet is a set of 16-byte keys by open addressing with linear probing, at
+// most three quarters full. An all-zero slot is free, so the zero key is kept
+// apart.
+type keySet struct {
+	slots   [][16]byte // a power of two
+	used    int
+	hasZero bool
+}
+
+func (s *keySet) len() int {
+	if s.hasZero {
+		return s.used + 1
+	}
+	return s.used
+}
+
+// add says whether the key is new.
+func (s *keySet) add(key [16]byte) bool {
+	if key == ([16]byte{}) {
+		added := !s.hasZero
+		s.hasZero = true
+		return added
+	}
+	if 4*s.used >= 3*len(s.slots) {
+		s.grow()
+	}
+	i := s.find(key)
+	if s.slots[i] == key {
+		return false
+	}
+	s.slots[i] = key
+	s.used++
+	return true
+}
+
+// find is the slot that holds the key, or the free one where it belongs.
+func (s *keySet) find(key [16]byte) uint64 {
+	mask := uint64(len(s.slots) - 1)
+	for i := hashKey(key) & mask; ; i = (i + 1) & mask {
+		if s.slots[i] == key || s.slots[i] == ([16]byte{}) {
+			return i
+		}
+	}
+}
+
+func (s *keySet) grow() {
+	old := s.slots
+	s.slots = make([][16]byte, max(64, 2*len(old)))
+	for _, key := range old {
+		if key != ([16]byte{}) {
+			s.slots[s.find(key)] = key
+		}
+	}
+}
+
+// hashKey mixes both halves by a wide product, because not every id is random.
+func hashKey(key [16]byte) uint64 {
+	a := binary.LittleEndian.Uint64(key[:8]) ^ 0x9e3779b97f4a7c15
+	b := binary.LittleEndian.Uint64(key[8:]) ^ 0xd6e8feb86659fd93
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo ^ bits.RotateLeft64(a, 32)
+}
