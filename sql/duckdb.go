@@ -1,0 +1,188 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"seatlake/schemas"
+)
+
+// engine is an embedded DuckDB with one connection, on files of its own that are
+// removed when it closes.
+type engine struct {
+	db   *stdsql.DB
+	conn *stdsql.Conn
+	dir  string // database and spill files
+}
+
+// open starts an engine. The session's time zone is UTC, so that a moment in UTC
+// is the same text everywhere.
+func open(ctx context.Context, o Options) (*engine, error) {
+	dir, err := os.MkdirTemp(o.TempDir, "seatlake-sql-")
+	if err != nil {
+		return nil, fmt.Errorf("make folder for DuckDB: %w", err)
+	}
+	e := &engine{dir: dir}
+	connector, err := duckdb.NewConnector(dir+"/build.duckdb", nil)
+	if err != nil {
+		e.Close()
+		return nil, fmt.Errorf("start DuckDB: %w", err)
+	}
+	e.db = stdsql.OpenDB(connector)
+	if e.conn, err = e.db.Conn(ctx); err != nil {
+		e.Close()
+		return nil, fmt.Errorf("start DuckDB: %w", err)
+	}
+	settings := []string{
+		"set TimeZone = 'UTC'",
+		"set memory_limit = " + literal(o.memoryLimit()),
+		"set temp_directory = " + literal(dir+"/spill"),
+		"set autoinstall_known_extensions = false",
+		"set autoload_known_extensions = false",
+	}
+	if o.Threads > 0 {
+		settings = append(settings, "set threads = "+strconv.Itoa(o.Threads))
+	}
+	for _, s := range settings {
+		if err := e.exec(ctx, s); err != nil {
+			e.Close()
+			return nil, fmt.Errorf("start DuckDB: %w", err)
+		}
+	}
+	return e, nil
+}
+
+// Close stops the engine and removes its files.
+func (e *engine) Close() error {
+	var first error
+	if e.conn != nil {
+		first = e.conn.Close()
+	}
+	if e.db != nil {
+		if err := e.db.Close(); first == nil {
+			first = err
+		}
+	}
+	if err := os.RemoveAll(e.dir); first == nil {
+		first = err
+	}
+	return first
+}
+
+func (e *engine) exec(ctx context.Context, query string, args ...any) error {
+	_, err := e.conn.ExecContext(ctx, query, args...)
+	return err
+}
+
+// count is the single integer that a query gives.
+func (e *engine) count(ctx context.Context, query string) (int64, error) {
+	var n int64
+	err := e.conn.QueryRowContext(ctx, query).Scan(&n)
+	return n, err
+}
+
+// columns are the names and types of a query's result.
+func (e *engine) columns(ctx context.Context, query string) (names, types []string, err error) {
+	rows, err := e.conn.QueryContext(ctx, "describe "+query)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name, kind string
+		var rest [4]any
+		if err := rows.Scan(&name, &kind, &rest[0], &rest[1], &rest[2], &rest[3]); err != nil {
+			return nil, nil, err
+		}
+		names, types = append(names, name), append(types, kind)
+	}
+	return names, types, rows.Err()
+}
+
+// storedView makes a view of a stored table over its files. Every column of the
+// schema is there with its type: a file from before a column was added gives NULL,
+// instants are UTC TIMESTAMPs. With guids "VARCHAR" instead of "UUID", GUIDs are text.
+func (e *engine) storedView(ctx context.Context, name string, t *schemas.Table, paths []string, guids string) error {
+	have := map[string]string{}
+	from := ""
+	if len(paths) > 0 {
+		from = "read_parquet(" + list(paths) + ", union_by_name = true, hive_partitioning = false)"
+		names, types, err := e.columns(ctx, "select * from "+from)
+		if err != nil {
+			return fmt.Errorf("read files of %s: %w", t.Name, err)
+		}
+		for i, n := range names {
+			have[n] = types[i]
+		}
+	}
+	exprs := make([]string, len(t.Fields))
+	for i := range t.Fields {
+		f := &t.Fields[i]
+		want := duckType(f, guids)
+		switch got, ok := have[f.Name]; {
+		case !ok && from != "" && f.Required:
+			return fmt.Errorf("read files of %s: column %s is missing", t.Name, f.Name)
+		case !ok:
+			exprs[i] = fmt.Sprintf("cast(null as %s) as %s", want, quote(f.Name))
+		case got == want:
+			exprs[i] = quote(f.Name)
+		default:
+			exprs[i] = fmt.Sprintf("cast(%s as %s) as %[1]s", quote(f.Name), want)
+		}
+	}
+	query := "create view " + name + " as select " + strings.Join(exprs, ", ")
+	if from == "" {
+		query += " where false"
+	} else {
+		query += " from " + from
+	}
+	if err := e.exec(ctx, query); err != nil {
+		return fmt.Errorf("read files of %s: %w", t.Name, err)
+	}
+	return nil
+}
+
+// duckType is the DuckDB type of a stored column.
+func duckType(f *schemas.Field, guids string) string {
+	switch f.Kind {
+	case schemas.UUID:
+		return guids
+	case schemas.Bool:
+		return "BOOLEAN"
+	case schemas.Int32:
+		return "INTEGER"
+	case schemas.Int64:
+		return "BIGINT"
+	case schemas.Float64:
+		return "DOUBLE"
+	case schemas.Date:
+		return "DATE"
+	case schemas.Timestamp:
+		return "TIMESTAMP"
+	case schemas.List:
+		return duckType(f.Elem, guids) + "[]"
+	case schemas.Struct:
+		members := make([]string, len(f.Fields))
+		for i := range f.Fields {
+			members[i] = quote(f.Fields[i].Name) + " " + duckType(&f.Fields[i], guids)
+		}
+		return "STRUCT(" + strings.Join(members, ", ") + ")"
+	default:
+		return "VARCHAR"
+	}
+}
+
+// list is texts as an SQL list.
+func list(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, t := range texts {
+		quoted[i] = literal(t)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}

@@ -1,0 +1,74 @@
+package sql
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"seatlake/schemas"
+)
+
+// Inputs is what models are built from: one committed snapshot of the lake, and
+// the user's rules.
+type Inputs struct {
+	Version int64  // of the lake; becomes _lake_version of every mart
+	RunID   string // of the newest run; becomes _run_id of every mart
+
+	// Files are the snapshot's Parquet files by stored table, as absolute paths. A
+	// table without files is empty, with its columns.
+	Files map[string][]string
+
+	// Coverage is the newest coverage of each tenant's tables.
+	Coverage []CoverageRow
+
+	// Seeds replaces the content of seeds by name: CSV with the header of the one
+	// it replaces. Seeds that are not named keep the project's rows.
+	Seeds map[string][]byte
+
+	// Vars replaces variables of dbt_project.yml by name.
+	Vars map[string]string
+}
+
+// CoverageRow is a stored table's completeness and freshness for one tenant.
+type CoverageRow struct {
+	TenantID   string // directory id
+	TenantName string // configured name
+	Table      string
+	State      string // complete, partial, concealed, denied, missing or stale
+	Reason     string // for people, empty when complete
+
+	Observed        time.Time // UTC, when Graph answered first; zero when it did not
+	ObservedThrough string    // UTC day "2006-01-02" up to which the source saw activity, or empty
+	LogicalDate     string    // partition the tenant's newest run wrote, or empty
+	Rows            int64
+
+	RunID        string
+	SnapshotDate string // UTC day of that run
+}
+
+// check names the first fault of the inputs.
+func (in *Inputs) check() error {
+	for name := range in.Files {
+		if _, ok := schemas.ByName(name); !ok {
+			return fmt.Errorf("files of table %q: no such stored table", name)
+		}
+	}
+	for i, c := range in.Coverage {
+		if _, err := uuid.Parse(c.TenantID); err != nil {
+			return fmt.Errorf("coverage row %d: tenant id %q is not a GUID", i+1, c.TenantID)
+		}
+		for _, day := range []string{c.ObservedThrough, c.LogicalDate, c.SnapshotDate} {
+			if day == "" {
+				continue
+			}
+			if _, err := time.Parse(time.DateOnly, day); err != nil {
+				return fmt.Errorf("coverage of %s: %q is not a day like 2006-01-02", c.Table, day)
+			}
+		}
+		if c.SnapshotDate == "" {
+			return fmt.Errorf("coverage of %s: the day of its run is missing", c.Table)
+		}
+	}
+	return nil
+}

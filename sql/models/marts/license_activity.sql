@@ -1,0 +1,10 @@
+-- Grain: one row per held managed licence (user x SKU) and service it entitles.
+select
+  tenant_id,
+  user_id,
+  sku_id,
+  service,
+  last_activity_date,
+  activity_status
+from {{ ref('int_license_activity') }}
+where activity_basis = 'service'

@@ -1,0 +1,11 @@
+-- Grain: one row per tenant and sign-in.
+select
+  lower(cast(tenant_id as varchar)) as tenant_id,
+  event_date,
+  lower(cast(id as varchar)) as sign_in_id,
+  lower(cast(user_id as varchar)) as user_id,
+  created_date_time as signed_in_at,
+  service,
+  coalesce(status_error_code = 0, false) as is_successful,
+  coalesce(is_interactive, false) as is_interactive
+from {{ source('lake', 'graph_sign_ins') }}

@@ -1,0 +1,23 @@
+-- Grain: one row per tenant, snapshot date and user.
+select
+  lower(cast(tenant_id as varchar)) as tenant_id,
+  snapshot_date,
+  lower(cast(id as varchar)) as user_id,
+  user_principal_name,
+  lower(user_principal_name) as upn_key,
+  mail,
+  given_name,
+  surname,
+  account_enabled,
+  coalesce(user_type = 'Guest', lower(user_principal_name) like '%#ext#%', false) as is_guest,
+  job_title,
+  department,
+  country,
+  cast(created_date_time as date) as account_created_date,
+  case
+    when on_premises_sync_enabled then 'synced'
+    when not on_premises_sync_enabled then 'was_synced'
+    else 'cloud_only'
+  end as on_premises_sync,
+  last_successful_sign_in_date_time as last_successful_sign_in_at
+from {{ source('lake', 'graph_users') }}
