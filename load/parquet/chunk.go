@@ -146,46 +146,58 @@ func (e *chunkEncoder) dictionaryOf(l *leaf) (*dictionary, []int32) {
 }
 
 // plain appends values without a dictionary: text with its lengths in front,
-// integers as differences where that is shorter.
+// integers as differences where those compress better.
 func (e *chunkEncoder) plain(body []byte, v *values) ([]byte, format.Encoding, error) {
 	switch v.kind {
 	case schemas.String:
-		var lengths delta.LengthByteArrayEncoding
-		var err error
-		e.packed, err = lengths.EncodeByteArray(e.packed[:0], v.data, v.offsets)
+		offsets := v.offsets
 		if v.n == 0 {
-			// Without values there are no offsets, yet the encoding has a header.
-			e.packed, err = lengths.EncodeByteArray(e.packed[:0], nil, []uint32{0})
+			offsets = []uint32{0} // the encoding has a header even without values
 		}
+		var err error
+		e.packed, err = new(delta.LengthByteArrayEncoding).EncodeByteArray(e.packed[:0], v.data, offsets)
 		return append(body, e.packed...), format.DeltaLengthByteArray, err
 	case schemas.UUID, schemas.Bool:
 		return append(body, v.data...), format.Plain, nil
 	case schemas.Float64:
-		return appendInt64s(body, v.ints), format.Plain, nil
+		return appendInts(body, v), format.Plain, nil
 	}
-	var differences delta.BinaryPackedEncoding
-	var err error
-	width := 8
-	if v.kind == schemas.Int32 || v.kind == schemas.Date {
-		width = 4
+	sample := values{kind: v.kind, n: min(v.n, sampleSize)}
+	sample.ints = v.ints[:sample.n]
+	if err := e.differences(&sample); err != nil {
+		return nil, 0, err
+	}
+	e.compressed = e.zstd.EncodeAll(e.packed, e.compressed[:0])
+	differences := len(e.compressed)
+	e.entries = appendInts(e.entries[:0], &sample)
+	e.compressed = e.zstd.EncodeAll(e.entries, e.compressed[:0])
+	if len(e.compressed) < differences {
+		return appendInts(body, v), format.Plain, nil
+	}
+	if err := e.differences(v); err != nil {
+		return nil, 0, err
+	}
+	return append(body, e.packed...), format.DeltaBinaryPacked, nil
+}
+
+// sampleSize is how many integers are compressed both ways to find the better.
+const sampleSize = 4096
+
+// differences sets packed to the integers in DELTA_BINARY_PACKED encoding.
+func (e *chunkEncoder) differences(v *values) (err error) {
+	if v.narrow() {
 		e.int32s = e.int32s[:0]
 		for _, x := range v.ints {
 			e.int32s = append(e.int32s, int32(x))
 		}
-		e.packed, err = differences.EncodeInt32(e.packed[:0], e.int32s)
+		e.packed, err = new(delta.BinaryPackedEncoding).EncodeInt32(e.packed[:0], e.int32s)
 	} else {
-		e.packed, err = differences.EncodeInt64(e.packed[:0], v.ints)
+		e.packed, err = new(delta.BinaryPackedEncoding).EncodeInt64(e.packed[:0], v.ints)
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("encode differences: %w", err)
+		return fmt.Errorf("encode differences: %w", err)
 	}
-	if len(e.packed) < width*v.n {
-		return append(body, e.packed...), format.DeltaBinaryPacked, nil
-	}
-	if width == 4 {
-		return appendInt32s(body, v.ints), format.Plain, nil
-	}
-	return appendInt64s(body, v.ints), format.Plain, nil
+	return nil
 }
 
 // dictionaryPage is the values in PLAIN encoding.
@@ -200,23 +212,21 @@ func (e *chunkEncoder) dictionaryPage(v *values) []byte {
 		}
 	case schemas.UUID:
 		e.entries = append(e.entries, v.data...)
-	case schemas.Int32, schemas.Date:
-		e.entries = appendInt32s(e.entries, v.ints)
 	default:
-		e.entries = appendInt64s(e.entries, v.ints)
+		e.entries = appendInts(e.entries, v)
 	}
 	return e.entries
 }
 
-func appendInt32s(dst []byte, ints []int64) []byte {
-	for _, x := range ints {
-		dst = binary.LittleEndian.AppendUint32(dst, uint32(x))
+// appendInts appends integers, or the bits of doubles, in PLAIN encoding.
+func appendInts(dst []byte, v *values) []byte {
+	if v.narrow() {
+		for _, x := range v.ints {
+			dst = binary.LittleEndian.AppendUint32(dst, uint32(x))
+		}
+		return dst
 	}
-	return dst
-}
-
-func appendInt64s(dst []byte, ints []int64) []byte {
-	for _, x := range ints {
+	for _, x := range v.ints {
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(x))
 	}
 	return dst

@@ -189,28 +189,28 @@ func (v *values) append(a arrow.Array, spans []span) error {
 		return nil
 	case schemas.Int32:
 		if x, ok := a.(*array.Int32); ok {
-			appendInts(v, x.Int32Values(), spans)
+			takeInts(v, x.Int32Values(), spans)
 			return nil
 		}
 	case schemas.Date:
 		if x, ok := a.(*array.Date32); ok {
-			appendInts(v, x.Date32Values(), spans)
+			takeInts(v, x.Date32Values(), spans)
 			return nil
 		}
 	case schemas.Int64:
 		if x, ok := a.(*array.Int64); ok {
-			appendInts(v, x.Int64Values(), spans)
+			takeInts(v, x.Int64Values(), spans)
 			return nil
 		}
 	case schemas.Timestamp:
 		if x, ok := a.(*array.Timestamp); ok {
-			appendInts(v, x.TimestampValues(), spans)
+			takeInts(v, x.TimestampValues(), spans)
 			return nil
 		}
 	case schemas.Float64:
 		if x, ok := a.(*array.Float64); ok {
 			f := x.Float64Values()
-			appendInts(v, unsafe.Slice((*int64)(unsafe.Pointer(unsafe.SliceData(f))), len(f)), spans)
+			takeInts(v, unsafe.Slice((*int64)(unsafe.Pointer(unsafe.SliceData(f))), len(f)), spans)
 			return nil
 		}
 	}
@@ -251,7 +251,7 @@ func (v *values) appendBits(a *array.Boolean, spans []span) {
 	}
 }
 
-func appendInts[T ~int32 | ~int64](v *values, from []T, spans []span) {
+func takeInts[T ~int32 | ~int64](v *values, from []T, spans []span) {
 	for _, s := range spans {
 		for _, x := range from[s.lo:s.hi] {
 			v.ints = append(v.ints, int64(x))
@@ -259,6 +259,9 @@ func appendInts[T ~int32 | ~int64](v *values, from []T, spans []span) {
 		v.n += s.hi - s.lo
 	}
 }
+
+// narrow says that the integers are stored in four bytes, not eight.
+func (v *values) narrow() bool { return v.kind == schemas.Int32 || v.kind == schemas.Date }
 
 // bytes is value i of text or UUIDs.
 func (v *values) bytes(i int) []byte {

@@ -91,7 +91,7 @@ func NewWriter(w io.Writer, table *schemas.Table, o Options) (*Writer, error) {
 	if o.RowGroupRows < 0 || o.RowGroupBytes < 0 {
 		return nil, fmt.Errorf("parquet: %s: row group of %d rows, %d bytes: must not be negative", table.Name, o.RowGroupRows, o.RowGroupBytes)
 	}
-	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
+	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithAllLitEntropyCompression(true))
 	if err != nil {
 		return nil, fmt.Errorf("parquet: %s: zstd: %w", table.Name, err)
 	}
