@@ -1,0 +1,409 @@
+package lake
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"seatlake/pipeline"
+)
+
+const (
+	rawDir    = "raw"
+	runName   = "run.json"
+	indexName = "index.json"
+)
+
+var (
+	sourceForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,62}$`)
+	pageForm   = regexp.MustCompile(`^[0-9]{6}\.(json|csv)(\.gz)?$`)
+)
+
+// index is index.json: how a source's kept pages follow each other and end. Pages
+// that no index lists are not there.
+type index struct {
+	Format int        `json:"format"`
+	Source string     `json:"source"`
+	Pages  []keptPage `json:"pages"`
+	Gap    *keptGap   `json:"gap,omitempty"` // nil: the pages are all there was
+}
+
+type keptPage struct {
+	Name      string    `json:"name"`
+	Number    int       `json:"number"`
+	Request   string    `json:"request"`
+	RequestID string    `json:"request_id"`
+	Coding    string    `json:"coding"`
+	Observed  time.Time `json:"observed_at"`
+	Size      int64     `json:"size"` // bytes, as they came
+	SHA256    string    `json:"sha256"`
+}
+
+type keptGap struct {
+	State  pipeline.State `json:"state"`
+	Reason string         `json:"reason"`
+	Answer string         `json:"answer,omitempty"` // of Graph, as an error's text
+}
+
+func rawPath(run pipeline.Run, below ...string) string {
+	return path.Join(append([]string{rawDir, run.TenantID, run.ID}, below...)...)
+}
+
+// Keeper keeps the pages of a run below raw/. It writes run.json at once; a run
+// id that another run has is an error.
+func (l *Lake) Keeper(run pipeline.Run) (pipeline.Keeper, error) {
+	if err := checkRun(run.ID, run.TenantID); err != nil {
+		return nil, err
+	}
+	body, err := json.MarshalIndent(run, "", " ")
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", run.ID, err)
+	}
+	body = append(body, '\n')
+	s, err := l.store.scratch(run.ID)
+	if err != nil {
+		return nil, err
+	}
+	err = s.putNew(rawPath(run, runName), body)
+	if errors.Is(err, fs.ErrExist) {
+		err = l.sameRun(run, body)
+	}
+	if err := errors.Join(err, s.remove()); err != nil {
+		return nil, err
+	}
+	return &keeper{store: l.store, run: run}, nil
+}
+
+func (l *Lake) sameRun(run pipeline.Run, body []byte) error {
+	there, err := l.store.read(rawPath(run, runName))
+	if err == nil && !bytes.Equal(there, body) {
+		err = fmt.Errorf("%s is of another run with the same id %s: start a new run", l.store.path(rawPath(run, runName)), run.ID)
+	}
+	return err
+}
+
+type keeper struct {
+	store *store
+	run   pipeline.Run
+}
+
+// Keep writes each page before it yields it, and the index when the pages have
+// ended. Syncing waits for that end, so that nothing slow stands between two
+// requests; pages that are cut off before it are not listed and never read.
+func (k *keeper) Keep(ctx context.Context, source string, pages pipeline.Pages) pipeline.Pages {
+	return func(yield func(*pipeline.Page, error) bool) {
+		at := &index{Format: Format, Source: source, Pages: []keptPage{}}
+		dir := rawPath(k.run, source)
+		if err := k.begin(source, dir); err != nil {
+			yield(nil, fmt.Errorf("keep pages: %w", err))
+			return
+		}
+		var end error
+		for page, err := range pages {
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				gap, ok := pipeline.AsGap(err)
+				if !ok {
+					yield(nil, err)
+					return
+				}
+				at.Gap = &keptGap{State: gap.State, Reason: gap.Reason}
+				if gap.Err != nil {
+					at.Gap.Answer = gap.Err.Error()
+				}
+				end = err
+				break
+			}
+			if err := k.keep(at, dir, page); err != nil {
+				yield(nil, fmt.Errorf("keep page %d: %w", page.Number, err))
+				return
+			}
+			if !yield(page, nil) {
+				return
+			}
+		}
+		if err := k.end(at, dir); err != nil {
+			yield(nil, fmt.Errorf("keep pages: %w", err))
+			return
+		}
+		if end != nil {
+			yield(nil, end)
+		}
+	}
+}
+
+// begin makes way for the pages of a source. The index of an earlier try goes
+// first, since its pages are about to be overwritten.
+func (k *keeper) begin(source, dir string) error {
+	if !sourceForm.MatchString(source) {
+		return fmt.Errorf("source %q is not a name of letters, digits and _", source)
+	}
+	if err := k.store.remove(dir + "/" + indexName); err != nil {
+		return err
+	}
+	if err := k.store.remove(dir); err != nil {
+		return err
+	}
+	return k.store.mkdir(dir)
+}
+
+func (k *keeper) keep(at *index, dir string, page *pipeline.Page) error {
+	if page.Number != len(at.Pages)+1 {
+		return fmt.Errorf("it comes after page %d", len(at.Pages))
+	}
+	name := fmt.Sprintf("%06d%s", page.Number, extension(at.Source))
+	switch page.Coding {
+	case "":
+	case "gzip":
+		name += ".gz"
+	default:
+		return fmt.Errorf("content coding %q is not known; gzip and identity are", page.Coding)
+	}
+	f, err := k.store.create(dir + "/" + name)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(page.Body)
+	if err := errors.Join(err, f.close()); err != nil {
+		return err
+	}
+	at.Pages = append(at.Pages, keptPage{
+		Name: name, Number: page.Number, Request: page.Request, RequestID: page.RequestID,
+		Coding: page.Coding, Observed: page.Observed.UTC(), Size: f.size, SHA256: f.sha256(),
+	})
+	return nil
+}
+
+// extension tells people what is in a page. Usage reports, which bear the names
+// of Graph's functions, are CSV.
+func extension(source string) string {
+	if strings.HasPrefix(source, "get") {
+		return ".csv"
+	}
+	return ".json"
+}
+
+// end makes the pages durable, then lists them.
+func (k *keeper) end(at *index, dir string) error {
+	for _, p := range at.Pages {
+		if err := k.store.syncFile(dir + "/" + p.Name); err != nil {
+			return err
+		}
+	}
+	body, err := json.MarshalIndent(at, "", " ")
+	if err != nil {
+		return err
+	}
+	s, err := k.store.scratch(k.run.ID)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.put(dir+"/"+indexName, append(body, '\n')), s.remove())
+}
+
+// Raw reads the kept pages of a run, as the run read them from Graph: the same
+// bytes, in the same order, with the same end. A page that is missing or changed
+// is an error, as is a window that the run did not ask for.
+func (l *Lake) Raw(run pipeline.Run) pipeline.Source {
+	return &rawSource{store: l.store, run: run}
+}
+
+type rawSource struct {
+	store *store
+	run   pipeline.Run
+}
+
+func (r *rawSource) Pages(ctx context.Context, source string, w pipeline.Window) pipeline.Pages {
+	return func(yield func(*pipeline.Page, error) bool) {
+		at, err := r.index(source, w)
+		if err != nil {
+			yield(nil, fmt.Errorf("kept pages of run %s: %w", r.run.ID, err))
+			return
+		}
+		for _, p := range at.Pages {
+			page, err := r.page(ctx, source, p)
+			if err != nil {
+				yield(nil, fmt.Errorf("kept page %d of run %s: %w", p.Number, r.run.ID, err))
+				return
+			}
+			if !yield(page, nil) {
+				return
+			}
+		}
+		if g := at.Gap; g != nil {
+			gap := &pipeline.Gap{State: g.State, Reason: g.Reason}
+			if g.Answer != "" {
+				gap.Err = errors.New(g.Answer)
+			}
+			yield(nil, gap)
+		}
+	}
+}
+
+func (r *rawSource) index(source string, w pipeline.Window) (*index, error) {
+	if err := checkRun(r.run.ID, r.run.TenantID); err != nil {
+		return nil, err
+	}
+	if !sourceForm.MatchString(source) {
+		return nil, fmt.Errorf("source %q is not a name of letters, digits and _", source)
+	}
+	for _, q := range r.run.Requests {
+		if q.Source == source && !(q.Window.From.Equal(w.From) && q.Window.To.Equal(w.To)) {
+			return nil, fmt.Errorf("%s was read from %v to %v, not from %v to %v", source, q.Window.From, q.Window.To, w.From, w.To)
+		}
+	}
+	name := rawPath(r.run, source, indexName)
+	at, err := r.store.readIndex(name, source)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: the run ended before this source did, or its pages were pruned: read Graph again with `seatlake run`: %w", source, err)
+	}
+	return at, err
+}
+
+// readIndex reads and checks an index.
+func (s *store) readIndex(name, source string) (*index, error) {
+	body, err := s.read(name)
+	if err != nil {
+		return nil, err
+	}
+	at := new(index)
+	err = json.Unmarshal(body, at)
+	if err == nil {
+		err = at.check(source)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w; restore it, or read Graph again with `seatlake run`", s.path(name), err)
+	}
+	return at, nil
+}
+
+func (at *index) check(source string) error {
+	if err := checkFormat(at.Format); err != nil {
+		return err
+	}
+	if at.Source != source {
+		return fmt.Errorf("it is of source %q", at.Source)
+	}
+	for i, p := range at.Pages {
+		if p.Number != i+1 || !pageForm.MatchString(p.Name) || !sumForm.MatchString(p.SHA256) || p.Size < 0 {
+			return fmt.Errorf("its page %d is not one (number %d, name %q)", i+1, p.Number, p.Name)
+		}
+	}
+	if g := at.Gap; g != nil && g.State != pipeline.Denied && g.State != pipeline.Missing {
+		return fmt.Errorf("its gap has the state %q", g.State)
+	}
+	return nil
+}
+
+func (r *rawSource) page(ctx context.Context, source string, p keptPage) (*pipeline.Page, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	name := rawPath(r.run, source, p.Name)
+	body, err := r.store.read(name)
+	if err != nil {
+		return nil, fmt.Errorf("it is listed and cannot be read: %w; restore it, or read Graph again with `seatlake run`", err)
+	}
+	if int64(len(body)) != p.Size || hashOf(body) != p.SHA256 {
+		return nil, fmt.Errorf("%s is damaged: its %d bytes are not the %d that came from Graph (SHA-256 differs): restore it, or read Graph again with `seatlake run`",
+			r.store.path(name), len(body), p.Size)
+	}
+	return &pipeline.Page{
+		Source: source, Number: p.Number, Request: p.Request, RequestID: p.RequestID,
+		Coding: p.Coding, Body: body, Observed: p.Observed,
+	}, nil
+}
+
+// RawRun is a run whose pages are kept.
+type RawRun struct {
+	pipeline.Run
+
+	// Lacking is the sources of the run's requests that have no index: the run
+	// was cut off before they ended.
+	Lacking []string
+}
+
+// Complete says that every source of the run can be read again.
+func (r RawRun) Complete() bool { return len(r.Lacking) == 0 }
+
+// RawRuns is the runs whose pages are kept, oldest first.
+func (l *Lake) RawRuns() ([]RawRun, error) {
+	var runs []RawRun
+	err := l.rawDirs(func(tenant, id string) error {
+		run, err := l.rawRun(tenant, id)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // died before run.json, so nothing was kept
+		}
+		if err != nil {
+			return err
+		}
+		runs = append(runs, *run)
+		return nil
+	})
+	slices.SortStableFunc(runs, func(a, b RawRun) int {
+		return strings.Compare(a.ID, b.ID)
+	})
+	return runs, err
+}
+
+// rawDirs calls fn with the directory of every run.
+func (l *Lake) rawDirs(fn func(tenant, id string) error) error {
+	tenants, err := l.store.list(rawDir)
+	if err != nil {
+		return err
+	}
+	for _, t := range tenants {
+		ids, err := l.store.list(path.Join(rawDir, t.Name()))
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if checkRun(id.Name(), t.Name()) != nil {
+				continue // not ours
+			}
+			if err := fn(t.Name(), id.Name()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (l *Lake) rawRun(tenant, id string) (*RawRun, error) {
+	name := path.Join(rawDir, tenant, id, runName)
+	body, err := l.store.read(name)
+	if err != nil {
+		return nil, err
+	}
+	run := new(RawRun)
+	if err := json.Unmarshal(body, &run.Run); err != nil || run.ID != id || run.TenantID != tenant {
+		return nil, fmt.Errorf("%s is damaged (%v): restore it, or remove the directory %s", l.store.path(name), err, path.Dir(l.store.path(name)))
+	}
+	for _, q := range run.Requests {
+		if !sourceForm.MatchString(q.Source) {
+			return nil, fmt.Errorf("%s is damaged: source %q is not a name", l.store.path(name), q.Source)
+		}
+		_, err := l.store.stat(rawPath(run.Run, q.Source, indexName))
+		if errors.Is(err, fs.ErrNotExist) {
+			run.Lacking = append(run.Lacking, q.Source)
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return run, nil
+}
+
+// startOf is when the run of an id was made, from the id itself.
+func startOf(id string) time.Time { return ulid.MustParse(id).Timestamp() }
