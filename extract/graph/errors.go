@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -84,6 +85,8 @@ func hint(e *Error) string {
 	switch {
 	case e.foreign && e.Status < 500:
 		return "a proxy or firewall between here and Graph seems to answer; check the Graph root and the proxy"
+	case e.Status >= 300 && e.Status < 400:
+		return "Graph does not redirect this request: check the Graph root"
 	case e.Status == http.StatusUnauthorized:
 		return "a new token was refused as well: check that the Graph and login roots belong to one cloud, " +
 			"that the directory id is this tenant's, and that the application is enabled"
@@ -118,7 +121,13 @@ func pageTokenExpired(e *Error) bool {
 // clean makes a server's text fit for an error: one line of bounded length, with
 // nothing in it that we keep secret, should the server repeat it.
 func (c *Client) clean(text string) string {
-	text = strings.ReplaceAll(text, c.config.ClientSecret, "[client secret]")
+	if secret := c.config.ClientSecret; len(secret) >= minSecret {
+		text = strings.ReplaceAll(text, secret, "[client secret]")
+		text = strings.ReplaceAll(text, url.QueryEscape(secret), "[client secret]")
+	}
+	if t := c.token.now.Load(); t != nil {
+		text = strings.ReplaceAll(text, t.access, "[token]")
+	}
 	text = bearer.ReplaceAllString(text, "[token]")
 	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > maxMessage {
@@ -127,7 +136,10 @@ func (c *Client) clean(text string) string {
 	return text
 }
 
-const maxMessage = 500
+const (
+	maxMessage = 500 // bytes
+	minSecret  = 8   // bytes; shorter ones are words, and none of Microsoft's
+)
 
 // bearer is what a JWT looks like, alone or behind its scheme.
 var bearer = regexp.MustCompile(`(?i:bearer\s+\S+)|\beyJ[\w-]+\.[\w-]+\.[\w-]*`)
@@ -139,7 +151,8 @@ type AuthError struct {
 	AADSTS      int    // Microsoft's number of the error; 0 when there is none
 	Code        string // OAuth's word for it, such as "invalid_client"
 	Description string // Microsoft's explanation, without trace ids and times
-	Hint        string // what a person can do
+	Hint        string // what a person can do; "" when Err says it
+	Attempts    int    // made
 	Err         error  // what happened instead of an answer; may be nil
 }
 
@@ -160,6 +173,8 @@ func (e *AuthError) Error() string {
 	}
 	if e.Err != nil {
 		b.WriteString(": " + e.Err.Error())
+	} else if e.Attempts > 1 {
+		fmt.Fprintf(&b, " (gave up after %d attempts)", e.Attempts)
 	}
 	if e.Hint != "" {
 		b.WriteString("; " + e.Hint)

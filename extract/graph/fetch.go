@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"seatlake/extract/decode"
 	"seatlake/pipeline"
 )
 
@@ -55,14 +56,14 @@ func (c *Client) collection(ctx context.Context, source string, u *url.URL) (*pi
 	page := a.page(source)
 	text, err := page.Text()
 	if err != nil {
-		return nil, "", a.damaged(err)
+		return nil, "", c.damaged(a, err)
 	}
-	envelope, err := readEnvelope(text)
+	envelope, err := decode.ReadEnvelope(text)
 	if err != nil {
-		return nil, "", a.damaged(err)
+		return nil, "", c.damaged(a, err)
 	}
 	if !envelope.HasValue {
-		return nil, "", a.damaged(errors.New(`it has no "value"`))
+		return nil, "", c.damaged(a, errors.New(`it has no "value"`))
 	}
 	return page, envelope.NextLink, nil
 }
@@ -89,10 +90,10 @@ func (c *Client) report(ctx context.Context, source string, u *url.URL) (*pipeli
 	page.Request, page.RequestID = a.request, a.requestID
 	text, err := page.Text()
 	if err != nil {
-		return nil, a.damaged(err)
+		return nil, c.damaged(a, err)
 	}
-	if err := checkCSV(text); err != nil {
-		return nil, a.damaged(err)
+	if err := decode.CheckCSV(text); err != nil {
+		return nil, c.damaged(a, err)
 	}
 	return page, nil
 }
@@ -102,25 +103,34 @@ func (c *Client) report(ctx context.Context, source string, u *url.URL) (*pipeli
 func (c *Client) download(ctx context.Context, a *answer) (*answer, error) {
 	link, err := url.Parse(a.location)
 	if err != nil || link.Host == "" {
-		return nil, a.damaged(errors.New("the report's link is not a URL"))
+		return nil, c.damaged(a, errors.New("the report's link is not a URL"))
 	}
 	if !c.mayDownload(link) {
 		return nil, fmt.Errorf("%w: the report's link leads to %s://%s, which is not a host of Microsoft's reports "+
 			"(GET %s%s); if it is one, add it to the report hosts", errRefused, link.Scheme, link.Host, a.path, idText(a.requestID))
 	}
 	file, err := c.get(ctx, c.bare, link)
-	if err != nil {
-		var f *fault
-		if errors.As(err, &f) {
-			return nil, &fault{err: fmt.Errorf("download from %s: %w (GET %s%s)", link.Host, f.err, a.path, idText(a.requestID))}
-		}
+	var f *fault
+	switch {
+	case errors.As(err, &f):
+		return nil, c.downloadFault(a, link, err, 0)
+	case err != nil:
 		return nil, fmt.Errorf("download from %s: %w (GET %s%s)", link.Host, err, a.path, idText(a.requestID))
-	}
-	if file.status != http.StatusOK {
-		return nil, &fault{wait: file.retryAfter, err: fmt.Errorf("download from %s: %d %s (GET %s%s)",
-			link.Host, file.status, http.StatusText(file.status), a.path, idText(a.requestID))}
+	case file.status != http.StatusOK:
+		status := fmt.Errorf("%d %s", file.status, http.StatusText(file.status))
+		return nil, c.downloadFault(a, link, status, file.retryAfter)
 	}
 	return file, nil
+}
+
+// downloadFault is a download that failed. Another attempt asks Graph for another
+// link.
+func (c *Client) downloadFault(a *answer, link *url.URL, err error, wait time.Duration) error {
+	return &fault{
+		err: err, wait: wait,
+		text: fmt.Sprintf("download from %s: %s (GET %s%s)", link.Host, a.withoutLink(c.clean(err.Error())), a.path, idText(a.requestID)),
+		hint: "check that this host can be reached from here, and run again",
+	}
 }
 
 // mayDownload says that a report's link leads where reports are kept.
@@ -167,10 +177,9 @@ func (c *Client) get(ctx context.Context, via http.RoundTripper, u *url.URL) (*a
 		return nil, err
 	}
 	req.Header.Set("Accept-Encoding", "gzip")
-	req.Header.Set("User-Agent", c.config.UserAgent)
 	resp, err := via.RoundTrip(req)
 	if err != nil {
-		return nil, networkFault(err)
+		return nil, c.networkFault(err)
 	}
 	defer resp.Body.Close()
 	a := &answer{
@@ -195,7 +204,7 @@ func (c *Client) get(ctx context.Context, via http.RoundTripper, u *url.URL) (*a
 	case a.status != http.StatusOK:
 		// Of a refusal, the status counts; its text may be cut.
 	case err != nil:
-		return nil, a.damaged(err)
+		return nil, c.damaged(a, err)
 	case n > most:
 		return nil, fmt.Errorf("the answer is larger than %d bytes", most)
 	}
@@ -232,6 +241,29 @@ func (a *answer) text() []byte {
 }
 
 // damaged is the fault of an answer that is not whole or not what was asked for.
-func (a *answer) damaged(err error) error {
-	return &fault{err: fmt.Errorf("the answer is damaged: %w (GET %s%s)", err, a.path, idText(a.requestID))}
+func (c *Client) damaged(a *answer, err error) error {
+	return &fault{
+		err:  err,
+		text: fmt.Sprintf("the answer is damaged: %s (GET %s%s)", a.withoutLink(c.clean(err.Error())), a.path, idText(a.requestID)),
+		hint: "run again; if it stays, look for a proxy that changes answers, or give the request-id to Microsoft's support",
+	}
+}
+
+// withoutLink is the text without the report's link, or parts of it, should a
+// server repeat it.
+func (a *answer) withoutLink(text string) string {
+	link, err := url.Parse(a.location)
+	if err != nil {
+		return text
+	}
+	secrets := []string{link.EscapedPath(), link.Path, link.RawQuery}
+	for _, values := range link.Query() {
+		secrets = append(secrets, values...)
+	}
+	for _, secret := range secrets {
+		if len(secret) >= minSecret {
+			text = strings.ReplaceAll(text, secret, "[link]")
+		}
+	}
+	return text
 }

@@ -66,15 +66,11 @@ type Config struct {
 type Client struct {
 	config      Config
 	root        *url.URL // Graph
-	login       *url.URL // Login
 	reportHosts []string // lower-case suffixes without leading dots
 
 	graph http.RoundTripper // signs in; refuses other hosts than root
 	bare  http.RoundTripper // sends what it is given
-	wire  *wire
-	pace  *pace
 	token *tokens
-	base  http.RoundTripper
 
 	stats counters
 
@@ -90,20 +86,24 @@ func New(c Config) (*Client, error) {
 		return nil, fmt.Errorf("graph client of tenant %s: %w", c.Tenant, err)
 	}
 	c = c.withDefaults()
-	client := &Client{config: c, root: root, login: login, base: c.Transport, notes: map[string][]string{}}
+	client := &Client{config: c, root: root, notes: map[string][]string{}}
 	for _, host := range c.ReportHosts {
-		client.reportHosts = append(client.reportHosts, strings.ToLower(strings.TrimLeft(host, "*.")))
+		if host = strings.ToLower(strings.TrimLeft(host, "*.")); host != "" {
+			client.reportHosts = append(client.reportHosts, host)
+		}
 	}
 
-	tokenURL := login.JoinPath(c.DirectoryID, "oauth2/v2.0/token")
-	client.wire = &wire{next: c.Transport, silence: c.Silence, stats: &client.stats}
-	client.bare = &readOnly{next: client.wire, tokenURL: tokenURL}
-	client.token = newTokens(client, tokenURL)
-	client.pace = &pace{
-		next: &authorize{next: client.wire, root: root, tokens: client.token},
-		now:  c.Now, sleep: client.hold, until: map[string]time.Time{},
+	tokenURL, err := login.Parse(login.Path + "/" + c.DirectoryID + "/oauth2/v2.0/token")
+	if err != nil {
+		return nil, fmt.Errorf("graph client of tenant %s: %w", c.Tenant, err)
 	}
-	client.graph = &readOnly{next: client.pace, tokenURL: tokenURL}
+	wire := &wire{next: c.Transport, silence: c.Silence, agent: c.UserAgent, stats: &client.stats}
+	client.bare = &readOnly{next: wire, tokenURL: tokenURL}
+	client.token = newTokens(client, tokenURL)
+	client.graph = &readOnly{tokenURL: tokenURL, next: &pace{
+		next: &authorize{next: wire, root: root, tokens: client.token},
+		now:  c.Now, sleep: client.hold, until: map[string]time.Time{},
+	}}
 	return client, nil
 }
 
@@ -224,7 +224,7 @@ func (c *Client) note(source string, notes ...string) {
 
 // Close lets go of idle connections.
 func (c *Client) Close() {
-	if t, ok := c.base.(interface{ CloseIdleConnections() }); ok {
+	if t, ok := c.config.Transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }

@@ -146,7 +146,7 @@ func (c *Client) reason(err error, a *ask) string {
 		return "the tenant has no Entra ID P1 or P2 licence, without which Graph keeps this closed"
 	}
 	reason := "the application permission " + a.permission + " is missing: add it to the application and have an administrator grant consent"
-	if t := c.token.current(); t != nil && t.claims.TenantID != "" && len(t.claims.Roles) == 0 {
+	if t := c.token.now.Load(); t != nil && t.claims.TenantID != "" && len(t.claims.Roles) == 0 {
 		reason += " (its token carries no application permission at all)"
 	}
 	return reason

@@ -28,21 +28,31 @@ const (
 // a damaged page, a download that expired.
 type fault struct {
 	err  error
+	text string        // err's, clean
 	wait time.Duration // asked for by the server; 0 when it did not say
+	hint string        // what a person can do should it last
 }
 
-func (f *fault) Error() string { return f.err.Error() }
+func (f *fault) Error() string { return f.text }
+
+// Unwrap gives what failed.
 func (f *fault) Unwrap() error { return f.err }
+
+// errPatience is the kind of a wait that is too long for a run.
+var errPatience = errors.New("too long to wait")
 
 // networkFault is the error of a request that got no answer. Refusals of ours, of
 // the sign-in and of the peer's certificate stay as they are: they last.
-func networkFault(err error) error {
-	var auth *AuthError
-	var certificate *tls.CertificateVerificationError
-	if errors.As(err, &auth) || errors.As(err, &certificate) || errors.Is(err, errRefused) {
+func (c *Client) networkFault(err error) error {
+	_, auth := errors.AsType[*AuthError](err)
+	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+	if auth || certificate || errors.Is(err, errRefused) || errors.Is(err, errPatience) {
 		return err
 	}
-	return &fault{err: fmt.Errorf("no answer: %w", err)}
+	return &fault{
+		err: err, text: "no answer: " + c.clean(err.Error()),
+		hint: "check that the host can be reached from here (name resolution, proxy, firewall), and run again",
+	}
 }
 
 // try makes attempts until one succeeds, until one fails for good, or until their
@@ -61,10 +71,10 @@ func (c *Client) try(ctx context.Context, e Event, attempt func(context.Context)
 			return err
 		}
 		if e.Attempt >= min(verdict.attempts, c.config.Attempts) {
-			return fmt.Errorf("%w (gave up after %d attempts)", err, e.Attempt)
+			return fmt.Errorf("%w (gave up after %d attempts)%s", err, e.Attempt, verdict.hint)
 		}
 		if verdict.wait > longestWait {
-			return fmt.Errorf("%w (Graph asks to wait %s; run again after that)", err, verdict.wait)
+			return fmt.Errorf("%w: %w: the server asks for %s; run again after that", err, errPatience, verdict.wait)
 		}
 		e.Kind, e.Wait, e.Reason = Retrying, verdict.wait, err.Error()
 		if verdict.throttled {
@@ -89,18 +99,25 @@ type verdict struct {
 	attempts  int           // how many are worth making; 1: none after this one
 	wait      time.Duration // asked for by the server; 0 when it did not say
 	throttled bool          // the wait is Graph's wish
+	hint      string        // what a person can do should it last, with its separator
 }
 
 const unbounded = 1 << 30
 
 // judge knows which failures pass. It is the one place that does.
 func judge(err error) verdict {
-	var f *fault
-	if errors.As(err, &f) {
-		return verdict{attempts: unbounded, wait: f.wait, throttled: f.wait > 0}
+	if _, ok := errors.AsType[*AuthError](err); ok {
+		return verdict{attempts: 1} // signing in has made its own attempts
 	}
-	var refusal *Error
-	if !errors.As(err, &refusal) {
+	if f, ok := errors.AsType[*fault](err); ok {
+		v := verdict{attempts: unbounded, wait: f.wait, throttled: f.wait > 0}
+		if f.hint != "" {
+			v.hint = "; " + f.hint
+		}
+		return v
+	}
+	refusal, ok := errors.AsType[*Error](err)
+	if !ok {
 		return verdict{attempts: 1}
 	}
 	switch refusal.Status {
@@ -125,6 +142,9 @@ func (c *Client) backoff(n int) time.Duration {
 
 // hold is pace's waiting.
 func (c *Client) hold(ctx context.Context, family string, d time.Duration) error {
+	if d > longestWait {
+		return fmt.Errorf("%w: Graph asks for %s before the next request to the %s; run again after that", errPatience, d, family)
+	}
 	c.config.Progress(Event{Kind: Throttled, Source: family, Wait: d, Reason: "another request of this family was told to wait"})
 	c.stats.throttled.Add(int64(d))
 	return c.config.Sleep(ctx, d)

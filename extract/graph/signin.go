@@ -5,9 +5,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -33,8 +36,8 @@ type claims struct {
 type tokens struct {
 	client *Client
 	flow   clientcredentials.Config
-	turn   chan struct{} // holds one value; who has taken it owns current
-	now    *token        // nil before the first sign-in
+	turn   chan struct{} // holds one value; who has taken it may sign in
+	now    atomic.Pointer[token]
 }
 
 func newTokens(c *Client, tokenURL *url.URL) *tokens {
@@ -70,41 +73,31 @@ func (t *tokens) take(ctx context.Context, good func(*token) bool) (*token, erro
 		return nil, context.Cause(ctx)
 	}
 	defer func() { t.turn <- struct{}{} }()
-	if t.now != nil && good(t.now) {
-		return t.now, nil
+	if now := t.now.Load(); now != nil && good(now) {
+		return now, nil
 	}
 	fresh, err := t.signIn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	t.now = fresh
+	t.now.Store(fresh)
 	return fresh, nil
-}
-
-// current is the token in use, nil when there is none or one is being fetched.
-func (t *tokens) current() *token {
-	select {
-	case <-t.turn:
-		defer func() { t.turn <- struct{}{} }()
-		return t.now
-	default:
-		return nil
-	}
 }
 
 // signIn fetches a token. Its error is an *AuthError, unless ctx ended.
 func (t *tokens) signIn(ctx context.Context) (*token, error) {
 	config := &t.client.config
 	var fresh *token
-	err := t.client.try(ctx, Event{Source: "sign-in"}, func(ctx context.Context) error {
-		answer, err := t.flow.Token(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{
-			Transport:     t.client.bare,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}))
+	var refused *AuthError
+	attempts := 0
+	err := t.client.try(ctx, Event{Source: "sign-in"}, func(ctx context.Context) (err error) {
+		attempts++
+		var answer *oauth2.Token
+		answer, refused, err = t.ask(ctx)
 		if err != nil {
-			return t.refused(err)
+			return err
 		}
-		life := time.Duration(answer.ExpiresIn) * time.Second
+		life := lifetime(answer)
 		fresh = &token{
 			access:  answer.AccessToken,
 			claims:  readClaims(answer.AccessToken),
@@ -112,41 +105,55 @@ func (t *tokens) signIn(ctx context.Context) (*token, error) {
 		}
 		return nil
 	})
-	if err == nil {
+	switch {
+	case err == nil:
 		return fresh, nil
-	}
-	if ctx.Err() != nil {
+	case ctx.Err() != nil:
 		return nil, err
-	}
-	var refused *AuthError
-	if errors.As(err, &refused) {
+	case refused != nil:
+		refused.Attempts = attempts
 		return nil, refused
-	}
-	return nil, &AuthError{
-		Tenant: config.Tenant, Err: err,
-		Hint: "check that the login root can be reached from here (name resolution, proxy, firewall)",
+	default:
+		return nil, &AuthError{Tenant: config.Tenant, Attempts: attempts, Err: err}
 	}
 }
 
-// refused turns an error of the OAuth library into ours, and says whether another
-// attempt may help. The library's own texts quote the answer whole, so none of
-// them is passed on.
-func (t *tokens) refused(err error) error {
-	var answer *oauth2.RetrieveError
-	if !errors.As(err, &answer) {
-		var transport *url.Error // names the URL, which adds nothing
-		if errors.As(err, &transport) {
-			return networkFault(transport.Err)
-		}
-		return &fault{err: errors.New("the login host's answer holds no token")}
+// ask makes one attempt at a token. The error is a *fault when another attempt may
+// help. The OAuth library's texts quote the answer whole, so none of them is
+// passed on.
+func (t *tokens) ask(ctx context.Context) (*oauth2.Token, *AuthError, error) {
+	answer, err := t.flow.Token(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{
+		Transport:     t.client.bare,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}))
+	if err == nil {
+		return answer, nil, nil
 	}
-	refused := newAuthError(t.client, answer)
-	busy := answer.Response.StatusCode >= 500 || answer.Response.StatusCode == http.StatusTooManyRequests ||
-		answer.ErrorCode == "temporarily_unavailable" || answer.ErrorCode == "server_error"
-	if busy {
-		return &fault{err: refused, wait: retryAfter(answer.Response, t.client.config.Now())}
+	if unsent, ok := errors.AsType[*url.Error](err); ok {
+		return nil, nil, t.client.networkFault(unsent.Err)
 	}
-	return refused
+	refusal, ok := errors.AsType[*oauth2.RetrieveError](err)
+	if !ok {
+		const text = "the login host's answer holds no token"
+		return nil, nil, &fault{err: errors.New(text), text: text, hint: "check the login root and the proxy"}
+	}
+	refused := newAuthError(t.client, refusal)
+	status := refusal.Response.StatusCode
+	if status >= 500 || status == http.StatusTooManyRequests || refused.Code == "temporarily_unavailable" || refused.Code == "server_error" {
+		text := refused.Error()
+		return nil, refused, &fault{err: errors.New(text), text: text, wait: retryAfter(refusal.Response, t.client.config.Now())}
+	}
+	return nil, refused, refused
+}
+
+// lifetime is how long the login host says the token is good for. The library
+// reckons an expiry by the system's clock, which need not be ours.
+func lifetime(answer *oauth2.Token) time.Duration {
+	seconds, err := strconv.ParseFloat(fmt.Sprint(answer.Extra("expires_in")), 64)
+	if err != nil || !(seconds > 0) {
+		return 10 * time.Minute // unsaid; no token of Microsoft's lives shorter
+	}
+	return time.Duration(min(seconds, 1e6) * float64(time.Second))
 }
 
 // readClaims reads a JWT's payload. Graph may issue tokens that are not JWTs; they

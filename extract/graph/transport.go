@@ -93,7 +93,7 @@ func (t *pace) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if d := retryAfter(resp, t.now()); d > 0 {
-		t.holdUntil(family, t.now().Add(min(d, longestWait)))
+		t.holdUntil(family, t.now().Add(d))
 	}
 	return resp, nil
 }
@@ -176,6 +176,7 @@ var errSilent = errors.New("the server went silent")
 type wire struct {
 	next    http.RoundTripper
 	silence time.Duration
+	agent   string // User-Agent
 	stats   *counters
 }
 
@@ -183,7 +184,9 @@ func (t *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	t.stats.requests.Add(1)
 	ctx, cancel := context.WithCancelCause(req.Context())
 	timer := time.AfterFunc(t.silence, func() { cancel(errSilent) })
-	resp, err := t.next.RoundTrip(req.WithContext(ctx))
+	req = req.Clone(ctx)
+	req.Header.Set("User-Agent", t.agent)
+	resp, err := t.next.RoundTrip(req)
 	if err != nil {
 		timer.Stop()
 		err = cause(ctx, err)

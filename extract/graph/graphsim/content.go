@@ -1,0 +1,194 @@
+package graphsim
+
+import (
+	"io"
+	"math"
+	"slices"
+)
+
+// span gives a collection's size.
+func (t *Tenant) span(source string, ge, le int64) (from, to int, ok bool) {
+	switch source {
+	case "users":
+		return 0, t.o.Users, true
+	case "subscribed_skus", "subscriptions":
+		return 0, skuCount, true
+	default:
+		from, to = t.spans.within(ge, le)
+		return from, to, true
+	}
+}
+
+func (t *Tenant) limit(string, int) int { return math.MaxInt }
+
+func (t *Tenant) concealed() bool { return t.o.Concealed }
+
+func (t *Tenant) hasReport(string) bool { return true }
+
+func (t *Tenant) report(out io.Writer, function, period string) error {
+	kind, ok := findReport(function)
+	if !ok {
+		return unknownProperty(function)
+	}
+	return t.writeReport(out, kind, period)
+}
+
+// rows gives what writes rows. The function reuses its memory and serves one page.
+func (t *Tenant) rows(source string, beta bool, asked []string) (func(w *text, i int), error) {
+	switch source {
+	case "users":
+		ps, err := userProperties(beta, asked)
+		if err != nil {
+			return nil, err
+		}
+		u := new(user)
+		return func(w *text, i int) {
+			t.user(u, i)
+			t.writeUser(w, u, ps)
+		}, nil
+	case "sign_ins":
+		ps, err := choose(signInProperties, asked, func(p *signInProperty) string { return p.name })
+		if err != nil {
+			return nil, err
+		}
+		s := new(signIn)
+		return func(w *text, i int) {
+			t.signIn(s, i)
+			t.writeSignIn(w, s, ps)
+		}, nil
+	case "subscriptions":
+		return t.writeSubscription, nil
+	default:
+		return t.writeSKU, nil
+	}
+}
+
+// userProperties are the asked properties of a user, or the default ones of a
+// version.
+func userProperties(beta bool, asked []string) ([]*property, error) {
+	if asked != nil {
+		return choose(properties, asked, func(p *property) string { return p.name })
+	}
+	var ps []*property
+	for i := range properties {
+		if p := &properties[i]; p.basic || beta && !p.wide {
+			ps = append(ps, p)
+		}
+	}
+	return ps, nil
+}
+
+// choose gives the asked properties in the order they are written, all of them when
+// none is named.
+func choose[P any](all []P, asked []string, name func(*P) string) ([]*P, error) {
+	var ps []*P
+	for i := range all {
+		if asked == nil || slices.Contains(asked, name(&all[i])) {
+			ps = append(ps, &all[i])
+		}
+	}
+	for _, a := range asked {
+		if !slices.ContainsFunc(ps, func(p *P) bool { return name(p) == a }) {
+			return nil, unknownProperty(a)
+		}
+	}
+	return ps, nil
+}
+
+// subscription is the id of a SKU's only subscription.
+func (t *Tenant) subscription(s int) [16]byte {
+	r := newRandom(t.o.Seed, forGroup, uint64(s)+1<<40)
+	return r.guid()
+}
+
+func (t *Tenant) writeSKU(w *text, i int) {
+	p, u := &t.products[i], t.units(i)
+	w.raw(`{"accountName":"contoso","accountId":`)
+	w.str(t.o.TenantID)
+	w.raw(`,"appliesTo":"`)
+	w.raw(p.appliesTo())
+	w.raw(`","capabilityStatus":"`)
+	w.raw(u.status)
+	w.raw(`","consumedUnits":`)
+	w.int(u.consumed)
+	w.raw(`,"id":"`)
+	w.raw(t.o.TenantID + "_" + p.id)
+	w.raw(`","skuId":"`)
+	w.raw(p.id)
+	w.raw(`","skuPartNumber":`)
+	w.str(p.part)
+	w.raw(`,"subscriptionIds":[`)
+	if u.lockedOut == 0 {
+		w.guid(t.subscription(i))
+	}
+	w.raw(`],"prepaidUnits":{"enabled":`)
+	w.int(u.enabled)
+	w.raw(`,"suspended":`)
+	w.int(u.suspended)
+	w.raw(`,"warning":`)
+	w.int(u.warning)
+	w.raw(`,"lockedOut":`)
+	w.int(u.lockedOut)
+	w.raw(`},"servicePlans":`)
+	t.writeServicePlans(w, p, u)
+	w.close('}')
+}
+
+func (p *product) appliesTo() string {
+	if p.company {
+		return "Company"
+	}
+	return "User"
+}
+
+func (t *Tenant) writeServicePlans(w *text, p *product, u units) {
+	w.open('[')
+	for i, pl := range p.plans {
+		if i > 0 {
+			w.comma()
+		}
+		status, to := "Success", "User"
+		switch {
+		case u.status == "Suspended" || u.status == "LockedOut":
+			status = "Disabled"
+		case pl.name == "INTUNE_O365":
+			status = "PendingActivation"
+		}
+		if p.company || pl.name == "EXCHANGE_S_FOUNDATION" || pl.name == "INTUNE_O365" {
+			to = "Company"
+		}
+		w.raw(`{"servicePlanId":"`)
+		w.raw(pl.id)
+		w.raw(`","servicePlanName":`)
+		w.str(pl.name)
+		w.raw(`,"provisioningStatus":"`)
+		w.raw(status)
+		w.raw(`","appliesTo":"`)
+		w.raw(to)
+		w.raw(`"}`)
+	}
+	w.close(']')
+}
+
+// writeSubscription writes the one subscription behind a SKU.
+func (t *Tenant) writeSubscription(w *text, i int) {
+	p, u := &t.products[i], t.units(i)
+	r := newRandom(t.o.Seed, forGroup, uint64(i)+1<<41)
+	w.raw(`{"id":`)
+	w.guid(t.subscription(i))
+	w.raw(`,"commerceSubscriptionId":`)
+	w.guid(r.guid())
+	w.raw(`,"createdDateTime":"2023-01-01T00:00:00Z","isTrial":false,"nextLifecycleDateTime":`)
+	w.instant(int64(t.day+20+r.below(300)) * secondsPerDay)
+	w.raw(`,"ownerId":null,"ownerTenantId":null,"ownerType":null,"skuId":"`)
+	w.raw(p.id)
+	w.raw(`","skuPartNumber":`)
+	w.str(p.part)
+	w.raw(`,"status":"`)
+	w.raw(u.status)
+	w.raw(`","totalLicenses":`)
+	w.int(u.enabled + u.warning + u.suspended + u.lockedOut)
+	w.raw(`,"serviceStatus":`)
+	t.writeServicePlans(w, p, u)
+	w.close('}')
+}

@@ -1,0 +1,85 @@
+package graphsim
+
+import (
+	"strconv"
+	"time"
+)
+
+// limit is a published limit: a cost per span of time.
+type limit struct {
+	cost int
+	per  time.Duration
+	// silent limits answer 429 without Retry-After.
+	silent bool
+}
+
+// take charges a request to the limits that apply to it and says how long to wait
+// when one of them is used up. Throttled requests count as well.
+func (s *Server) take(source string, withSignIns, selected bool, top int) (wait time.Duration, l limit, ok bool) {
+	if !s.o.Throttle {
+		return 0, limit{}, true
+	}
+	type charge struct {
+		key  string
+		cost int
+		limit
+	}
+	var charges []charge
+	switch source {
+	case "sign_ins":
+		charges = append(charges, charge{"audit", 1, limit{5, 10 * time.Second, true}})
+	case "users", "subscribed_skus", "subscriptions":
+		cost := map[string]int{"users": 2, "subscribed_skus": 3, "subscriptions": 1}[source]
+		if selected {
+			cost--
+		}
+		if top > 0 && top < 20 {
+			cost--
+		}
+		units := 8000
+		if s.o.Users <= 500 {
+			units = 5000
+		}
+		if s.o.Users < 50 {
+			units = 3500
+		}
+		charges = append(charges, charge{"directory", max(cost, 1), limit{units, 10 * time.Second, false}})
+		if withSignIns {
+			charges = append(charges, charge{"signInActivity", 1, limit{10, time.Minute, false}})
+		}
+	default:
+		if _, report := findReport(source); report {
+			charges = append(charges, charge{source, 1, limit{14, 10 * time.Minute, false}})
+		}
+	}
+	now := s.o.Clock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ok = true
+	for _, c := range charges {
+		spent := s.spent[c.key]
+		for len(spent) > 0 && now.Sub(spent[0].at) >= c.per {
+			spent = spent[1:]
+		}
+		sum := c.cost
+		for _, e := range spent {
+			sum += e.cost
+		}
+		if sum > c.limit.cost && len(spent) > 0 {
+			ok, l = false, c.limit
+			wait = max(wait, c.per-now.Sub(spent[0].at))
+		}
+		s.spent[c.key] = append(spent, expense{now, c.cost})
+	}
+	return wait, l, ok
+}
+
+type expense struct {
+	at   time.Time
+	cost int
+}
+
+// seconds is a Retry-After in whole seconds, rounded up.
+func seconds(d time.Duration) string {
+	return strconv.Itoa(int((d + time.Second - 1) / time.Second))
+}
