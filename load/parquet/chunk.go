@@ -311,10 +311,3 @@ func boundFloats(ints []int64, s *format.Statistics) {
 	s.MinValue = binary.LittleEndian.AppendUint64(nil, math.Float64bits(least))
 	s.MaxValue = binary.LittleEndian.AppendUint64(nil, math.Float64bits(greatest))
 }
-
-// copyBits copies n bits; those of dst from at on are zero.
-func copyBits(dst []byte, at int, src []byte, from, n int) {
-	if n > 0 {
-		bitutil.CopyBitmap(src, from, n, dst, at)
-	}
-}

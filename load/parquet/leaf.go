@@ -240,14 +240,31 @@ func (v *values) appendStrings(a *array.String, spans []span) {
 }
 
 func (v *values) appendBits(a *array.Boolean, spans []span) {
-	raw := a.Data().Buffers()[1].Bytes()
+	from := a.Data().Buffers()[1].Bytes()
 	for _, s := range spans {
-		n := s.hi - s.lo
-		for len(v.data) < (v.n+n+7)/8 {
-			v.data = append(v.data, 0)
+		for p := s.lo; p < s.hi; {
+			word, n := loadBits(from, a.Data().Offset()+p)
+			n = min(n, s.hi-p)
+			v.appendWord(word, n)
+			p += n
 		}
-		copyBits(v.data, v.n, raw, a.Data().Offset()+s.lo, n)
-		v.n += n
+	}
+}
+
+// appendWord appends the lowest n bits of word. Bits of data past the last
+// value are 0.
+func (v *values) appendWord(word uint64, n int) {
+	word &= ^uint64(0) >> (64 - n)
+	used := v.n & 7
+	v.n += n
+	if used > 0 {
+		v.data[len(v.data)-1] |= byte(word << used)
+		word >>= 8 - used
+		n -= 8 - used
+	}
+	for ; n > 0; n -= 8 {
+		v.data = append(v.data, byte(word))
+		word >>= 8
 	}
 }
 

@@ -257,20 +257,25 @@ func (b bitmap) appendRuns(dst, spans []span) []span {
 // flip, is not; hi when there is none.
 func (b bitmap) next(p, hi int, flip uint64) int {
 	for p < hi {
-		i := (p + b.offset) >> 3
-		shift := (p + b.offset) & 7
-		var word uint64
-		if i+8 <= len(b.bits) {
-			word = binary.LittleEndian.Uint64(b.bits[i:])
-		} else {
-			for k, x := range b.bits[i:] {
-				word |= uint64(x) << (8 * k)
-			}
+		word, n := loadBits(b.bits, b.offset+p)
+		if first := bits.TrailingZeros64(word ^ flip); first < n {
+			return min(p+first, hi)
 		}
-		if word = (word ^ flip) >> shift; word != 0 {
-			return min(p+bits.TrailingZeros64(word), hi)
-		}
-		p += 64 - shift
+		p += n
 	}
 	return hi
+}
+
+// loadBits returns the bits of b from bit i on, the first in bit 0, and how
+// many they are: 57 to 64, those past the end of b included, which are 0.
+func loadBits(b []byte, i int) (word uint64, n int) {
+	at, shift := i>>3, i&7
+	if at+8 <= len(b) {
+		word = binary.LittleEndian.Uint64(b[at:])
+	} else {
+		for k, x := range b[at:] {
+			word |= uint64(x) << (8 * k)
+		}
+	}
+	return word >> shift, 64 - shift
 }

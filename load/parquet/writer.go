@@ -91,7 +91,9 @@ func NewWriter(w io.Writer, table *schemas.Table, o Options) (*Writer, error) {
 	if o.RowGroupRows < 0 || o.RowGroupBytes < 0 {
 		return nil, fmt.Errorf("parquet: %s: row group of %d rows, %d bytes: must not be negative", table.Name, o.RowGroupRows, o.RowGroupBytes)
 	}
-	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithAllLitEntropyCompression(true))
+	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false),
+		zstd.WithWindowSize(1<<20),
+		zstd.WithAllLitEntropyCompression(true)) // packed indices have no matches, yet shrink
 	if err != nil {
 		return nil, fmt.Errorf("parquet: %s: zstd: %w", table.Name, err)
 	}
