@@ -173,6 +173,7 @@ func reportAddress(k reportKind) string {
 	return "/v1.0/reports/" + k.function
 }
 
+// everything is the $select of a whole user.
 const everything = "id,userPrincipalName,displayName,givenName,surname,mail,otherMails,accountEnabled,userType,createdDateTime,jobTitle,department,companyName," +
 	"country,city,officeLocation,usageLocation,preferredLanguage,employeeId,employeeType,employeeHireDate,employeeLeaveDateTime,onPremisesSyncEnabled," +
 	"onPremisesLastSyncDateTime,onPremisesSamAccountName,onPremisesDomainName,externalUserState,lastPasswordChangeDateTime,assignedLicenses,assignedPlans," +
