@@ -59,10 +59,10 @@ type Decoder interface {
 
 // Drift is how a source's pages differ from its schema.
 type Drift struct {
-	Rows    int64
-	Unknown map[string]int64 // property path or CSV header -> rows it was seen in
-	Missing []string         // properties or headers of the schema that no row had
-	Skipped int64            // rows without any key, left out
+	Rows        int64
+	Unknown     map[string]int64 // property path or CSV header -> rows it was seen in
+	Missing     []string         // properties or headers of the schema that no row had
+	SkippedRows int64            // rows without any key, left out
 }
 
 // Output is one table that a job writes.

@@ -50,20 +50,7 @@ type Decoder struct {
 }
 
 // Drift is how the pages differed from the table.
-type Drift struct {
-	Rows int64 // rows decoded, without the skipped ones
-	// Unknown counts, for each property path ("signInActivity.newThing", relative
-	// to the row) or header that the table neither has nor ignores, the rows it
-	// was seen in.
-	Unknown map[string]int64
-	// Missing lists the From of columns that no page had, in the table's order.
-	// Members of a nested column are listed only if the pages had one to hold
-	// them. It is empty when there were no rows to judge by, save for reports,
-	// whose headers tell.
-	Missing []string
-	// SkippedRows counts report rows that had neither a refresh date nor a user.
-	SkippedRows int64
-}
+type Drift = pipeline.Drift
 
 // JSON is a decoder of OData collections: {"value":[...]}.
 func JSON(table *schemas.Table, o Options) *Decoder { return newDecoder(table, o, openJSON) }
