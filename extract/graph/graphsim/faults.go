@@ -41,9 +41,9 @@ type Fault struct {
 	// Source is users, subscribed_skus, sign_ins, subscriptions, report_settings, a
 	// report's function name, or token; empty is any.
 	Source string
-	// Page counts from 1 within a query; 0 is any. A report's page 1 is the redirect
-	// and page 2 its download.
-	Page int
+	// Page counts from 1 within a query. A report's page 1 is the redirect and page 2
+	// its download.
+	Page int // 0 is any; an expired skiptoken never strikes page 1
 	Kind FaultKind
 	// Times is how often it happens: once when 0, always when negative.
 	Times int
@@ -70,12 +70,21 @@ func (f Fault) String() string {
 	return strings.TrimSpace(s)
 }
 
+// Faults by what they need to know: answers replace any answer, damages spoil a body,
+// links are about pages and what leads from one to the next.
+var (
+	answers = []FaultKind{TooManyRequests, BadGateway, Unavailable, GatewayTimeout, Reset, HTML, ExpiredToken}
+	damages = []FaultKind{CutShort, TruncatedGzip, MalformedJSON}
+	links   = []FaultKind{RepeatedRow, EmptyPage, EndlessLink, ForeignLink, ExpiredLink}
+)
+
 // fault takes the first fault that is due for a page and of one of those kinds.
-func (s *Server) fault(source string, page int, kinds ...FaultKind) (Fault, bool) {
+func (s *Server) fault(source string, page int, kinds []FaultKind) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, f := range s.o.Faults {
-		if s.left[i] == 0 || f.Source != "" && f.Source != source || f.Page != 0 && f.Page != page || !slices.Contains(kinds, f.Kind) {
+		if s.left[i] == 0 || f.Source != "" && f.Source != source || f.Page != 0 && f.Page != page || !slices.Contains(kinds, f.Kind) ||
+			f.Kind == ExpiredLink && page == 1 {
 			continue
 		}
 		if s.left[i] > 0 {

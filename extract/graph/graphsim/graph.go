@@ -49,9 +49,9 @@ type endpoint struct {
 
 var endpoints = []endpoint{
 	{"users", "users", "user", "User.Read.All", []string{"$select", "$top", "$skiptoken", "$count", "$filter", "$orderby", "$expand", "$search"}, 999, 100},
-	{"subscribedSkus", "subscribed_skus", "subscribedSku", "LicenseAssignment.Read.All", nil, math.MaxInt, math.MaxInt},
+	{"subscribedSkus", "subscribed_skus", "subscribedSku", "LicenseAssignment.Read.All", []string{"$skiptoken"}, math.MaxInt, math.MaxInt},
 	{"auditLogs/signIns", "sign_ins", "signIn", "AuditLog.Read.All", []string{"$select", "$top", "$skiptoken", "$filter", "$orderby"}, 1000, 1000},
-	{"directory/subscriptions", "subscriptions", "companySubscription", "Organization.Read.All", []string{"$select"}, math.MaxInt, math.MaxInt},
+	{"directory/subscriptions", "subscriptions", "companySubscription", "Organization.Read.All", []string{"$select", "$skiptoken"}, math.MaxInt, math.MaxInt},
 }
 
 // pageWithSignInActivity is the most users of a page that has their sign-ins.
@@ -114,13 +114,10 @@ func (s *Server) requestID(r *http.Request) string {
 }
 
 // before runs the faults that replace an answer, and the throttle. It returns what
-// fault the answer itself is to have; done says that it has been written already.
-func (s *Server) before(w http.ResponseWriter, r *http.Request, source string, page int, q *query) (f Fault, done bool) {
-	kinds := append([]FaultKind{ExpiredToken, MalformedJSON, RepeatedRow, EmptyPage, EndlessLink, ForeignLink}, transport...)
-	if page > 1 {
-		kinds = append(kinds, ExpiredLink)
-	}
-	f, failing := s.fault(source, page, kinds...)
+// fault of those kinds the answer itself is to have; done says that it has been
+// written already.
+func (s *Server) before(w http.ResponseWriter, r *http.Request, source string, q query, kinds []FaultKind) (f Fault, done bool) {
+	f, failing := s.fault(source, q.page, kinds)
 	switch {
 	case !failing:
 	case f.Kind == ExpiredToken:
@@ -138,12 +135,7 @@ func (s *Server) before(w http.ResponseWriter, r *http.Request, source string, p
 	case s.fail(w, r, f):
 		return f, true
 	}
-	var withSignIns, selected bool
-	top := 0
-	if q != nil {
-		withSignIns, selected, top = slices.Contains(q.asked, signInActivity), q.asked != nil, q.top
-	}
-	wait, l, ok := s.take(source, withSignIns, selected, top)
+	wait, l, ok := s.take(source, q)
 	if ok {
 		return f, false
 	}
@@ -170,8 +162,8 @@ type query struct {
 
 var timeFilter = regexp.MustCompile(`^createdDateTime\s+(ge|le)\s+(\S+)$`)
 
-// parse reads the query options of a collection; text is why Graph refuses them, with
-// its code.
+// parse reads the query options of a collection. When Graph refuses them, it says so
+// with a code and a message.
 func (s *Server) parse(r *http.Request, e *endpoint) (q query, code, message string) {
 	q = query{ge: math.MinInt64, le: math.MaxInt64, from: -1, page: 1}
 	values, err := url.ParseQuery(r.URL.RawQuery)
@@ -266,7 +258,7 @@ func (s *Server) openToken(source, token string) (from, page int, ok bool) {
 // serveCollection lists one page of users, SKUs or sign-ins.
 func (s *Server) serveCollection(w http.ResponseWriter, r *http.Request, e *endpoint, beta bool) {
 	q, code, message := s.parse(r, e)
-	f, done := s.before(w, r, e.source, q.page, &q)
+	f, done := s.before(w, r, e.source, q, slices.Concat(answers, damages, links))
 	if done {
 		return
 	}
@@ -356,7 +348,7 @@ func (s *Server) serveCollection(w http.ResponseWriter, r *http.Request, e *endp
 		page.comma()
 		value()
 	}
-	if link := s.nextLink(r, e, &q, f, from, end, to); link != "" {
+	if link := s.nextLink(r, e, q, f, from, end, to); link != "" {
 		page.raw(`,"@odata.nextLink":`)
 		page.str(link)
 	}
@@ -378,7 +370,7 @@ func (s *Server) serveCollection(w http.ResponseWriter, r *http.Request, e *endp
 var pages = sync.Pool{New: func() any { return new(text) }}
 
 // nextLink is the address of the page after [from, end), or nothing.
-func (s *Server) nextLink(r *http.Request, e *endpoint, q *query, f Fault, from, end, to int) string {
+func (s *Server) nextLink(r *http.Request, e *endpoint, q query, f Fault, from, end, to int) string {
 	next, page, host := end, q.page+1, s.GraphURL
 	switch f.Kind {
 	case EndlessLink:
@@ -403,7 +395,7 @@ func (s *Server) nextLink(r *http.Request, e *endpoint, q *query, f Fault, from,
 
 // serveSettings says whether reports hide names.
 func (s *Server) serveSettings(w http.ResponseWriter, r *http.Request) {
-	f, done := s.before(w, r, "report_settings", 1, nil)
+	f, done := s.before(w, r, "report_settings", query{page: 1}, slices.Concat(answers, damages))
 	if done {
 		return
 	}
@@ -420,8 +412,7 @@ var periods = map[string]string{"D7": "7", "D30": "30", "D90": "90", "D180": "18
 
 // serveReport redirects to the download of a report.
 func (s *Server) serveReport(w http.ResponseWriter, r *http.Request, function, argument string) {
-	f, done := s.before(w, r, function, 1, nil)
-	if done {
+	if _, done := s.before(w, r, function, query{page: 1}, answers); done {
 		return
 	}
 	if !s.allows("Reports.Read.All") {
@@ -457,7 +448,6 @@ func (s *Server) serveReport(w http.ResponseWriter, r *http.Request, function, a
 	w.Header().Set("Content-Type", "text/plain")
 	w.Header().Set("Location", s.ReportsURL+"/data/v1.0/download?token="+token)
 	w.WriteHeader(http.StatusFound)
-	_ = f // a redirect has no body to damage
 }
 
 // refuseReports is how the reports' service, behind Graph, refuses a permission.

@@ -2,10 +2,10 @@ package graphsim
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,7 +21,7 @@ const tokenLife = 3599 * time.Second
 func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store, no-cache")
 	w.Header().Set("Pragma", "no-cache")
-	if f, ok := s.fault("token", 1, RefusedToken, Reset); ok {
+	if f, ok := s.fault("token", 1, []FaultKind{RefusedToken, Reset}); ok {
 		if f.Kind == Reset {
 			panic(http.ErrAbortHandler)
 		}
@@ -84,24 +84,32 @@ func unescape(v string) string {
 // the permissions granted.
 func (s *Server) issue() string {
 	now := s.o.Clock()
-	claims := map[string]any{
-		"aud": s.GraphURL, "iss": "https://sts.windows.net/" + s.o.TenantID + "/", "tid": s.o.TenantID, "appid": s.o.ClientID,
-		"idtyp": "app", "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(tokenLife).Unix(), "ver": "1.0",
+	var claims text
+	claims.raw(`{"aud":`)
+	claims.str(s.GraphURL)
+	claims.raw(`,"iss":`)
+	claims.str("https://sts.windows.net/" + s.o.TenantID + "/")
+	claims.raw(`,"iat":`)
+	claims.int(int(now.Unix()))
+	claims.raw(`,"nbf":`)
+	claims.int(int(now.Unix()))
+	claims.raw(`,"exp":`)
+	claims.int(int(now.Add(tokenLife).Unix()))
+	claims.raw(`,"appid":`)
+	claims.str(s.o.ClientID)
+	claims.raw(`,"idtyp":"app","tid":`)
+	claims.str(s.o.TenantID)
+	if roles := s.granted(); len(roles) > 0 { // without any, there is no claim
+		claims.raw(`,"roles":["` + strings.Join(roles, `","`) + `"]`)
 	}
-	if roles := s.granted(); len(roles) > 0 {
-		claims["roles"] = roles
-	}
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		panic(err) // a map of strings and numbers
-	}
+	claims.raw(`,"ver":"1.0"}`)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := newRandom(s.o.Seed, forToken, uint64(s.issued))
 	s.issued++
 	signature := r.guid()
 	enc := base64.RawURLEncoding
-	token := enc.EncodeToString([]byte(`{"typ":"JWT","alg":"RS256"}`)) + "." + enc.EncodeToString(payload) + "." + enc.EncodeToString(signature[:])
+	token := enc.EncodeToString([]byte(`{"typ":"JWT","alg":"RS256"}`)) + "." + enc.EncodeToString(claims.b) + "." + enc.EncodeToString(signature[:])
 	s.tokens[token] = now.Add(tokenLife)
 	return token
 }
@@ -116,12 +124,7 @@ func (s *Server) granted() (roles []string) {
 }
 
 func (s *Server) allows(permission string) bool {
-	for _, d := range s.o.Deny {
-		if d == permission {
-			return false
-		}
-	}
-	return true
+	return !slices.Contains(s.o.Deny, permission)
 }
 
 // authorised says whether a request carries a token that is valid now.
@@ -141,22 +144,23 @@ func (s *Server) loginError(w http.ResponseWriter, status, number int, code, mes
 	trace := newRandom(s.o.Seed, forRequest, uint64(number))
 	traceID, correlation := guidText(trace.guid()), guidText(trace.guid())
 	at := s.o.Clock().UTC().Format("2006-01-02 15:04:05Z")
-	body, err := json.Marshal(struct {
-		Error       string `json:"error"`
-		Description string `json:"error_description"`
-		Codes       []int  `json:"error_codes"`
-		Timestamp   string `json:"timestamp"`
-		TraceID     string `json:"trace_id"`
-		Correlation string `json:"correlation_id"`
-		URI         string `json:"error_uri"`
-	}{
-		code, fmt.Sprintf("AADSTS%d: %s Trace ID: %s Correlation ID: %s Timestamp: %s", number, message, traceID, correlation, at),
-		[]int{number}, at, traceID, correlation, fmt.Sprintf("https://login.microsoftonline.com/error?code=%d", number),
-	})
-	if err != nil {
-		panic(err) // a struct of strings
-	}
+	var t text
+	t.raw(`{"error":`)
+	t.str(code)
+	t.raw(`,"error_description":`)
+	t.str(fmt.Sprintf("AADSTS%d: %s Trace ID: %s Correlation ID: %s Timestamp: %s", number, message, traceID, correlation, at))
+	t.raw(`,"error_codes":[`)
+	t.int(number)
+	t.raw(`],"timestamp":`)
+	t.str(at)
+	t.raw(`,"trace_id":`)
+	t.str(traceID)
+	t.raw(`,"correlation_id":`)
+	t.str(correlation)
+	t.raw(`,"error_uri":`)
+	t.str(fmt.Sprintf("https://login.microsoftonline.com/error?code=%d", number))
+	t.close('}')
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	w.Write(body)
+	w.Write(t.b)
 }

@@ -183,11 +183,11 @@ func (s *Server) serveDownload(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "The download link is not known.", http.StatusNotFound)
 		return
 	}
-	if _, fails := s.fault(d.function, 2, ExpiredDownload); fails || s.o.Clock().After(d.expires) {
+	if _, fails := s.fault(d.function, 2, []FaultKind{ExpiredDownload}); fails || s.o.Clock().After(d.expires) {
 		http.Error(w, "The download link has expired.", http.StatusForbidden)
 		return
 	}
-	f, failing := s.fault(d.function, 2, transport...)
+	f, failing := s.fault(d.function, 2, []FaultKind{TooManyRequests, BadGateway, Unavailable, GatewayTimeout, Reset, HTML, CutShort, TruncatedGzip})
 	if failing && s.fail(w, r, f) {
 		return
 	}
@@ -201,9 +201,6 @@ func (s *Server) serveDownload(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 }
-
-// transport are the faults that need not know what is answered.
-var transport = []FaultKind{TooManyRequests, BadGateway, Unavailable, GatewayTimeout, Reset, HTML, CutShort, TruncatedGzip}
 
 // fail answers with a fault, if it is one that replaces the whole answer.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, f Fault) bool {
@@ -275,9 +272,6 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, fault FaultKind) (
 
 // compressors are reused from answer to answer: one holds some 800 KB.
 var compressors = sync.Pool{New: func() any {
-	w, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-	if err != nil {
-		panic(err) // the level is a constant
-	}
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails on unknown levels only
 	return w
 }}

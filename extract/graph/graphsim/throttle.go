@@ -1,6 +1,7 @@
 package graphsim
 
 import (
+	"slices"
 	"strconv"
 	"time"
 )
@@ -15,7 +16,7 @@ type limit struct {
 
 // take charges a request to the limits that apply to it and says how long to wait
 // when one of them is used up. Throttled requests count as well.
-func (s *Server) take(source string, withSignIns, selected bool, top int) (wait time.Duration, l limit, ok bool) {
+func (s *Server) take(source string, q query) (wait time.Duration, l limit, ok bool) {
 	if !s.o.Throttle {
 		return 0, limit{}, true
 	}
@@ -30,10 +31,10 @@ func (s *Server) take(source string, withSignIns, selected bool, top int) (wait 
 		charges = append(charges, charge{"audit", 1, limit{5, 10 * time.Second, true}})
 	case "users", "subscribed_skus", "subscriptions":
 		cost := map[string]int{"users": 2, "subscribed_skus": 3, "subscriptions": 1}[source]
-		if selected {
+		if q.asked != nil {
 			cost--
 		}
-		if top > 0 && top < 20 {
+		if q.top > 0 && q.top < 20 {
 			cost--
 		}
 		units := 8000
@@ -44,7 +45,7 @@ func (s *Server) take(source string, withSignIns, selected bool, top int) (wait 
 			units = 3500
 		}
 		charges = append(charges, charge{"directory", max(cost, 1), limit{units, 10 * time.Second, false}})
-		if withSignIns {
+		if slices.Contains(q.asked, signInActivity) {
 			charges = append(charges, charge{"signInActivity", 1, limit{10, time.Minute, false}})
 		}
 	default:
