@@ -1,0 +1,17 @@
+package lake
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain lets the process tests run this binary as one of their children.
+func TestMain(m *testing.M) {
+	if child, ok := children[os.Getenv("SEATLAKE_LAKE_CHILD")]; ok {
+		child()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}

@@ -1,0 +1,3 @@
+package lake
+
+var children = map[string]func(){}
