@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"seatlake/load/lake"
+	"seatlake/pipeline"
+	"seatlake/sql"
+)
+
+// reading are the flags of the commands that read the lake.
+type reading struct {
+	format string
+	output string
+	asOf   string
+	limit  int
+}
+
+func (r *reading) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&r.format, "format", "table", "table, csv, json, markdown, parquet or xlsx")
+	cmd.Flags().StringVarP(&r.output, "output", "o", "", "write to this `file` in place of standard output")
+	cmd.Flags().StringVar(&r.asOf, "as-of", "", "read this `version or date` (42, 2026-11-24) in place of the newest")
+}
+
+func (a *app) showCommand() *cobra.Command {
+	var r reading
+	cmd := &cobra.Command{
+		Use:   "show MART",
+		Short: "Print a mart: license_positions, users, license_assignments, ...",
+		Long: `Prints a mart as the newest published version has it. Without MART, names the
+marts. For anything finer, use query.`,
+		Example: "  seatlake show license_positions\n  seatlake show users --format csv -o users.csv",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: action(func(ctx context.Context, args []string) error {
+			cfg, lk, err := a.openLake()
+			if err != nil {
+				return err
+			}
+			s, err := openReading(ctx, cfg, lk, r.asOf)
+			if err != nil {
+				return err
+			}
+			marts := s.marts()
+			if len(args) == 0 {
+				fmt.Fprintln(a.out, strings.Join(marts, "\n"))
+				return nil
+			}
+			if !slices.Contains(marts, args[0]) {
+				return usage("%q is not a mart; there are: %s. Stored tables are read with `seatlake query`", args[0], strings.Join(marts, ", "))
+			}
+			query := "select * from " + args[0]
+			if r.limit > 0 {
+				query += " limit " + strconv.Itoa(r.limit)
+			}
+			return a.print(ctx, s, query, r)
+		}),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return martNames(), cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	r.flags(cmd)
+	cmd.Flags().IntVar(&r.limit, "limit", 0, "print at most this many `rows`; 0 prints all")
+	return cmd
+}
+
+func (a *app) queryCommand() *cobra.Command {
+	var r reading
+	cmd := &cobra.Command{
+		Use:   "query SQL",
+		Short: "Answer a SELECT over every stored table and mart",
+		Long: `Runs one SELECT on DuckDB over the committed tables and the published marts, by
+their names. It can read nothing else and write nothing. ` + "`-`" + ` reads the query from standard input.`,
+		Example: `  seatlake query "select product_name, available_units from license_positions order by 2 desc"`,
+		Args:    cobra.ExactArgs(1),
+		RunE: action(func(ctx context.Context, args []string) error {
+			cfg, lk, err := a.openLake()
+			if err != nil {
+				return err
+			}
+			s, err := openReading(ctx, cfg, lk, r.asOf)
+			if err != nil {
+				return err
+			}
+			query := args[0]
+			if query == "-" {
+				text, err := io.ReadAll(a.in)
+				if err != nil {
+					return err
+				}
+				query = string(text)
+			}
+			return a.print(ctx, s, query, r)
+		}),
+	}
+	r.flags(cmd)
+	return cmd
+}
+
+// martNames are the marts of the dbt project, for completion.
+func martNames() []string {
+	nodes, err := sql.Nodes()
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, n := range nodes {
+		if n.Layer == "marts" {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
+// opened is one version of the lake, ready to be asked.
+type opened struct {
+	inputs sql.Inputs
+	gold   map[string]string // mart -> Parquet file
+}
+
+// openReading opens the version that --as-of names, with the marts published of
+// it.
+func openReading(ctx context.Context, cfg *Config, lk *lake.Lake, asOf string) (*opened, error) {
+	version, err := resolveVersion(ctx, lk, asOf)
+	if err != nil {
+		return nil, err
+	}
+	snapshot, err := lk.Snapshot(ctx, version)
+	if err != nil {
+		return nil, err
+	}
+	o := &opened{inputs: inputs(cfg, snapshot), gold: map[string]string{}}
+	gold, err := lk.Gold(version)
+	switch {
+	case errors.Is(err, lake.ErrNoGold):
+		if asOf != "" {
+			return nil, fmt.Errorf("no marts are published of version %d; build them with `seatlake build --as-of %d`", snapshot.Version, snapshot.Version)
+		}
+	case err != nil:
+		return nil, err
+	default:
+		o.gold = gold.Paths()
+	}
+	return o, nil
+}
+
+func (o *opened) marts() []string {
+	var names []string
+	for name := range o.gold {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// resolveVersion reads --as-of: a version, or the newest one of a UTC day.
+// Empty is the newest of all, 0.
+func resolveVersion(ctx context.Context, lk *lake.Lake, asOf string) (pipeline.Version, error) {
+	if asOf == "" {
+		return 0, nil
+	}
+	if n, err := strconv.ParseInt(asOf, 10, 64); err == nil && n > 0 {
+		return pipeline.Version(n), nil
+	}
+	day, err := time.Parse(time.DateOnly, asOf)
+	if err != nil {
+		return 0, usage("--as-of %q is neither a version, such as 42, nor a day, such as 2026-11-24", asOf)
+	}
+	return lk.AsOf(ctx, day.Add(24*time.Hour-time.Nanosecond))
+}
+
+// print answers a query in the format that was asked for.
+func (a *app) print(ctx context.Context, o *opened, query string, r reading) (err error) {
+	out, tty := a.out, a.outTTY
+	if r.output != "" {
+		f, err := os.OpenFile(r.output, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		out, tty = f, false
+	}
+	width := 0
+	if tty {
+		width = terminalWidth()
+	}
+	printer, err := NewPrinter(Format(r.format), out, tty, width)
+	if err != nil {
+		return usage("%w", err)
+	}
+	err = sql.Query(ctx, o.inputs, o.gold, query, func(rows *sql.Rows) error { return printRows(printer, rows) })
+	if IsClosedPipe(err) {
+		return nil
+	}
+	if errors.Is(err, sql.ErrNotSelect) {
+		return usage("%w", err)
+	}
+	return err
+}
+
+// printRows gives a whole result to a printer.
+func printRows(p Printer, rows *sql.Rows) error {
+	columns := make([]Column, len(rows.Columns))
+	for i, c := range rows.Columns {
+		columns[i] = Column{Name: c.Name, Type: c.Type}
+	}
+	if err := p.Columns(columns); err != nil {
+		return err
+	}
+	for row, err := range rows.All() {
+		if err != nil {
+			return err
+		}
+		if err := p.Row(row); err != nil {
+			return err
+		}
+	}
+	return p.Close()
+}
+
+// terminalWidth is the width of standard output in cells, 0 when it cannot be
+// told.
+func terminalWidth() int {
+	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"seatlake/extract/catalog"
+	"seatlake/extract/decode"
+	"seatlake/pipeline"
+	"seatlake/schemas"
+	"seatlake/sql"
+	"seatlake/transform"
+)
+
+// task is a part of a run that --task names.
+type task string
+
+// The tasks and the sources each reads.
+const (
+	taskLicenses task = "licenses" // what is bought
+	taskRoster   task = "roster"   // who there is, what they hold, have activated and store
+	taskAccess   task = "access"   // who used what, when
+)
+
+var taskSources = map[task][]string{
+	taskLicenses: {pipeline.SubscribedSkus},
+	taskRoster:   {pipeline.Users, pipeline.ReportApps, pipeline.ReportActivations, pipeline.ReportMailboxes, pipeline.ReportOneDrives},
+	taskAccess:   {pipeline.ReportActiveUsers, pipeline.ReportEmail, pipeline.SignIns},
+}
+
+// signInRetention is how far back Graph keeps sign-ins of tenants with Entra ID
+// P1 or P2 (graph-api: reference-reports-data-retention). Free tenants keep 7
+// days; asking for more is answered with what there is.
+const signInRetention = 30 * 24 * time.Hour
+
+// signInOverlap is how far before its watermark a run reads sign-ins again,
+// because some arrive late.
+const signInOverlap = 24 * time.Hour
+
+// requests is what a run of the given tasks asks of Graph. Sign-ins are asked
+// for in whole UTC days, because a run replaces whole days: from the watermark of
+// the run before, less an overlap, or as far back as Graph keeps them.
+func requests(tasks []task, now, watermark time.Time) []pipeline.Request {
+	var out []pipeline.Request
+	for _, t := range []task{taskLicenses, taskRoster, taskAccess} {
+		if len(tasks) > 0 && !slices.Contains(tasks, t) {
+			continue
+		}
+		for _, source := range taskSources[t] {
+			r := pipeline.Request{Source: source}
+			if source == pipeline.SignIns {
+				from := now.Add(-signInRetention)
+				if again := watermark.Add(-signInOverlap); !watermark.IsZero() && again.After(from) {
+					from = again
+				}
+				r.Window = pipeline.Window{From: from.UTC().Truncate(24 * time.Hour), To: now.UTC().Truncate(time.Second)}
+			}
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// parts are what a run's jobs are made of besides the run.
+type parts struct {
+	catalog *catalog.Catalog
+	names   *catalog.ServiceMap
+	rules   []transform.Rule
+}
+
+// newParts loads the catalogue (a user's file, or the one in the program) and the
+// rules that tell which sign-ins belong to a service.
+func newParts(catalogFile string) (*parts, error) {
+	c, err := loadCatalog(catalogFile)
+	if err != nil {
+		return nil, err
+	}
+	names, err := catalog.Map()
+	if err != nil {
+		return nil, err
+	}
+	seed, err := sql.SignInRules(nil)
+	if err != nil {
+		return nil, err
+	}
+	p := &parts{catalog: c, names: names}
+	for _, r := range seed {
+		p.rules = append(p.rules, transform.Rule{Name: r.Name, Match: r.Match, ID: r.ID, Service: r.Service})
+	}
+	return p, nil
+}
+
+// jobs is the parts list of one run: which source feeds which tables, through
+// which transforms. It is the same for live pages and for kept ones.
+func (p *parts) jobs(run pipeline.Run) ([]pipeline.Job, error) {
+	tenantID, err := catalog.ParseGUID(run.TenantID)
+	if err != nil {
+		return nil, fmt.Errorf("tenant id of run %s: %w", run.ID, err)
+	}
+	stamp := func(t *schemas.Table) pipeline.Transform { return transform.Stamp(t, tenantID, run.Started) }
+	plans := &transform.TenantPlans{}
+
+	var jobs []pipeline.Job
+	for _, request := range run.Requests {
+		job := pipeline.Job{Source: request.Source, Window: request.Window}
+		switch request.Source {
+		case pipeline.SubscribedSkus:
+			job.First = true // users' licences are told apart by the plans it lists
+			job.Decoder = decode.For(schemas.GraphSubscribedSkus, decode.Options{})
+			job.Shared = []pipeline.Transform{transform.Distinct("sku_id", transform.DistinctOptions{})}
+			job.Outputs = []pipeline.Output{
+				{Table: schemas.GraphSubscribedSkus, Through: []pipeline.Transform{stamp(schemas.GraphSubscribedSkus)}},
+				{Table: schemas.GraphServicePlans, Through: []pipeline.Transform{transform.ServicePlans(), transform.Observe(plans), stamp(schemas.GraphServicePlans)}},
+			}
+		case pipeline.Users:
+			job.Decoder = decode.For(schemas.GraphUsers, decode.Options{})
+			job.Shared = []pipeline.Transform{transform.Distinct("id", transform.DistinctOptions{})}
+			job.Outputs = []pipeline.Output{
+				{Table: schemas.GraphUsers, Through: []pipeline.Transform{stamp(schemas.GraphUsers)}, Judge: judgeUsers},
+				{Table: schemas.GraphUserLicenses, Through: []pipeline.Transform{transform.Licenses(entitlements{plans, p.catalog, p.names}), stamp(schemas.GraphUserLicenses)}},
+			}
+		case pipeline.SignIns:
+			job.Decoder = decode.For(schemas.GraphSignIns, decode.Options{})
+			job.Outputs = []pipeline.Output{{Table: schemas.GraphSignIns, Through: []pipeline.Transform{
+				transform.Within("created_date_time", request.Window),
+				transform.Distinct("id", transform.DistinctOptions{Scope: "created_date_time"}),
+				transform.SignInServices(p.rules),
+				stamp(schemas.GraphSignIns),
+			}}}
+		case pipeline.ReportActiveUsers:
+			job = report(job, schemas.ReportOffice365ActiveUserDetail, transform.Activity(), stamp(schemas.ReportOffice365ActiveUserDetail))
+		case pipeline.ReportEmail:
+			job = report(job, schemas.ReportEmailActivityUserDetail, stamp(schemas.ReportEmailActivityUserDetail))
+		case pipeline.ReportApps:
+			job = report(job, schemas.ReportM365AppUserDetail, transform.Devices(), stamp(schemas.ReportM365AppUserDetail))
+		case pipeline.ReportActivations:
+			job = report(job, schemas.ReportOffice365ActivationsUserDetail, stamp(schemas.ReportOffice365ActivationsUserDetail))
+		case pipeline.ReportMailboxes:
+			job = report(job, schemas.ReportMailboxUsageDetail, stamp(schemas.ReportMailboxUsageDetail))
+		case pipeline.ReportOneDrives:
+			job = report(job, schemas.ReportOneDriveUsageAccountDetail, stamp(schemas.ReportOneDriveUsageAccountDetail))
+		default:
+			return nil, fmt.Errorf("run %s reads source %q, which this program does not know; use the version of seatlake that kept it (%s)", run.ID, request.Source, run.Program)
+		}
+		jobs = append(jobs, job)
+	}
+	return jobs, nil
+}
+
+// report completes the job of a usage report, which may hide the names of users.
+func report(job pipeline.Job, table *schemas.Table, then ...pipeline.Transform) pipeline.Job {
+	concealment := transform.ConcealmentOf(table)
+	job.Decoder = decode.For(table, decode.Options{})
+	job.Outputs = []pipeline.Output{{
+		Table:   table,
+		Through: append([]pipeline.Transform{transform.Observe(concealment)}, then...),
+		Judge: func(c *pipeline.Coverage, _ pipeline.Seen) {
+			if c.State == pipeline.Complete && concealment.Concealed() {
+				c.State = pipeline.Concealed
+				c.Reason = "the tenant hides names in reports, so that rows join no user: in the Microsoft 365 admin center, Settings > Org settings > Reports, clear \"Display concealed user, group, and site names in all reports\", and run again when it shows (minutes to hours)"
+			}
+		},
+	}}
+	return job
+}
+
+// judgeUsers tells a roster without sign-in activity from a whole one: the
+// request itself says whether it was asked for.
+func judgeUsers(c *pipeline.Coverage, seen pipeline.Seen) {
+	if c.State == pipeline.Complete && !strings.Contains(seen.Request, "signInActivity") {
+		c.State = pipeline.Partial
+		c.Reason = "signInActivity is denied: grant AuditLog.Read.All to the application and have Entra ID P1 or P2; the sign-in columns are null"
+	}
+}
+
+// fixed are the tables of the product catalogue.
+func (p *parts) fixed() []pipeline.Fixed {
+	return []pipeline.Fixed{
+		{Table: schemas.CatalogSkus, Stream: func() pipeline.Stream { return p.catalog.SKUStream(memory.DefaultAllocator) }},
+		{Table: schemas.CatalogServicePlans, Stream: func() pipeline.Stream { return p.catalog.PlanStream(memory.DefaultAllocator) }},
+	}
+}
