@@ -59,7 +59,7 @@ marts. For anything finer, use query.`,
 			if !slices.Contains(marts, args[0]) {
 				return usage("%q is not a mart; there are: %s. Stored tables are read with `seatlake query`", args[0], strings.Join(marts, ", "))
 			}
-			query := "select * from " + args[0]
+			query := "select * exclude (_lake_version, _run_id) from " + args[0]
 			if r.limit > 0 {
 				query += " limit " + strconv.Itoa(r.limit)
 			}
