@@ -59,10 +59,18 @@ type Decoder interface {
 
 // Drift is how a source's pages differ from its schema.
 type Drift struct {
-	Rows        int64
-	Unknown     map[string]int64 // property path or CSV header -> rows it was seen in
-	Missing     []string         // properties or headers of the schema that no row had
-	SkippedRows int64            // rows without any key, left out
+	Rows int64 // rows decoded, without the skipped ones
+	// Unknown counts, for each property path ("signInActivity.newThing", relative
+	// to the row) or header that the table neither has nor ignores, the rows it
+	// was seen in.
+	Unknown map[string]int64
+	// Missing lists the From of columns that no page had, in the table's order.
+	// Members of a nested column are listed only if the pages had one to hold
+	// them. It is empty when there were no rows to judge by, save for reports,
+	// whose headers tell.
+	Missing []string
+	// SkippedRows counts report rows that had neither a refresh date nor a user.
+	SkippedRows int64
 }
 
 // Output is one table that a job writes.
@@ -401,10 +409,8 @@ func driftNotices(source string, d Drift) []string {
 	for _, name := range slices.Sorted(maps.Keys(d.Unknown)) {
 		out = append(out, fmt.Sprintf("%s: unknown property %q in %d rows is not stored", source, name, d.Unknown[name]))
 	}
-	if d.Rows > 0 {
-		for _, name := range d.Missing {
-			out = append(out, fmt.Sprintf("%s: property %q is in no row; its column is null", source, name))
-		}
+	if d.Rows > 0 && len(d.Missing) > 0 {
+		out = append(out, fmt.Sprintf("%s: no row has %s; their columns are null", source, strings.Join(d.Missing, ", ")))
 	}
 	return out
 }

@@ -130,7 +130,13 @@ Exit status: 0 complete; 1 nothing published; 2 usage or configuration;
 3 published with coverage gaps; 4 published but a check failed.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("unknown command %q; `seatlake --help` names the commands", args[0])
+			}
+			return cmd.Help()
+		},
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			return a.prepare()
 		},
