@@ -99,36 +99,33 @@ func (c *Client) report(ctx context.Context, source string, u *url.URL) (*pipeli
 }
 
 // download follows a report's link. Its errors say nothing of the link but its
-// host: who has the link has the report.
+// host: who has the link has the report. A download that fails makes for another
+// attempt, which asks Graph for another link.
 func (c *Client) download(ctx context.Context, a *answer) (*answer, error) {
 	link, err := url.Parse(a.location)
 	if err != nil || link.Host == "" {
 		return nil, c.damaged(a, errors.New("the report's link is not a URL"))
 	}
+	host := c.clean(link.Host)
 	if !c.mayDownload(link) {
 		return nil, fmt.Errorf("%w: the report's link leads to %s://%s, which is not a host of Microsoft's reports "+
-			"(GET %s%s); if it is one, add it to the report hosts", errRefused, link.Scheme, link.Host, a.path, idText(a.requestID))
+			"(GET %s%s); if it is one, add it to the report hosts", errRefused, link.Scheme, host, a.path, idText(a.requestID))
 	}
 	file, err := c.get(ctx, c.bare, link)
-	var f *fault
-	switch {
-	case errors.As(err, &f):
-		return nil, c.downloadFault(a, link, err, 0)
-	case err != nil:
-		return nil, fmt.Errorf("download from %s: %w (GET %s%s)", link.Host, err, a.path, idText(a.requestID))
-	case file.status != http.StatusOK:
-		status := fmt.Errorf("%d %s", file.status, http.StatusText(file.status))
-		return nil, c.downloadFault(a, link, status, file.retryAfter)
+	if err == nil && file.status == http.StatusOK {
+		return file, nil
 	}
-	return file, nil
-}
-
-// downloadFault is a download that failed. Another attempt asks Graph for another
-// link.
-func (c *Client) downloadFault(a *answer, link *url.URL, err error, wait time.Duration) error {
-	return &fault{
+	var wait time.Duration
+	if err == nil {
+		err, wait = fmt.Errorf("%d %s", file.status, http.StatusText(file.status)), file.retryAfter
+	} else if f, passes := errors.AsType[*fault](err); passes {
+		err = f.err // without the path, which is the link's
+	} else {
+		return nil, fmt.Errorf("download from %s: %w (GET %s%s)", host, err, a.path, idText(a.requestID))
+	}
+	return nil, &fault{
 		err: err, wait: wait,
-		text: fmt.Sprintf("download from %s: %s (GET %s%s)", link.Host, a.withoutLink(c.clean(err.Error())), a.path, idText(a.requestID)),
+		text: fmt.Sprintf("download from %s: %s (GET %s%s)", host, a.withoutLink(c.clean(err.Error())), a.path, idText(a.requestID)),
 		hint: "check that this host can be reached from here, and run again",
 	}
 }
@@ -185,7 +182,7 @@ func (c *Client) get(ctx context.Context, via http.RoundTripper, u *url.URL) (*a
 	a := &answer{
 		status:     resp.StatusCode,
 		request:    u.RequestURI(),
-		path:       u.Path,
+		path:       c.clean(u.Path),
 		requestID:  c.clean(resp.Header.Get("request-id")),
 		location:   resp.Header.Get("Location"),
 		coding:     coding(resp.Header.Get("Content-Encoding")),

@@ -91,7 +91,7 @@ func (r *reading) follow(ctx context.Context, yield func(*pipeline.Page, error) 
 			sum := sha256.Sum256([]byte(next))
 			if seen[sum] || len(seen) == maxPages {
 				return fmt.Errorf("the answer repeats itself: after %d pages its link leads back (GET %s%s); "+
-					"run again, and give the request-id to Microsoft's support if it stays", len(seen)+1, link.Path, idText(page.RequestID))
+					"run again, and give the request-id to Microsoft's support if it stays", len(seen)+1, r.client.clean(link.Path), idText(page.RequestID))
 			}
 			seen[sum] = true
 		}
@@ -162,7 +162,7 @@ func (c *Client) nextLink(link, requestID string) (*url.URL, error) {
 	if !sameOrigin(u, c.root) || u.User != nil {
 		return nil, fmt.Errorf("%w: the link to the next page leads to %s://%s instead of %s://%s%s; "+
 			"the token was not sent there: check the Graph root and what stands between it and here",
-			errRefused, u.Scheme, u.Host, c.root.Scheme, c.root.Host, idText(requestID))
+			errRefused, u.Scheme, c.clean(u.Host), c.root.Scheme, c.root.Host, idText(requestID))
 	}
 	u.RawQuery = strings.ReplaceAll(u.RawQuery, " ", "%20") // a space would end the request line
 	return u, nil

@@ -24,7 +24,8 @@ func TestSecretsStaySecret(t *testing.T) {
 			w.Header().Set("Content-Type", contentType)
 			w.Header().Set("request-id", said)
 			w.WriteHeader(code)
-			io.WriteString(w, strings.ReplaceAll(body, "{said}", said))
+			token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+			io.WriteString(w, strings.NewReplacer("{said}", said, "{token}", token).Replace(body))
 		}
 	}
 	raw := func(answer string) http.HandlerFunc {
@@ -40,16 +41,18 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 	graphError := `{"error":{"code":"{said}","message":"{said}"}}`
 	answers := map[string]http.HandlerFunc{
-		"400":                     echo(400, "application/json", graphError),
-		"401":                     echo(401, "application/json", graphError),
-		"403":                     echo(403, "application/json", graphError),
-		"404":                     echo(404, "application/json", graphError),
-		"500":                     echo(500, "application/json", graphError),
-		"200 that is no JSON":     echo(200, "text/plain", "{said}"),
-		"200 that is broken JSON": echo(200, "application/json", `{"value":[{"id":"{said}"}`),
-		"200 with a foreign link": echo(200, "application/json", `{"value":[],"@odata.nextLink":"https://example.com/{said}"}`),
-		"a broken header":         raw("HTTP/1.1 what {said}\r\n\r\n"),
-		"no HTTP at all":          raw("{said}\r\n\r\n"),
+		"400":                          echo(400, "application/json", graphError),
+		"401":                          echo(401, "application/json", graphError),
+		"403":                          echo(403, "application/json", graphError),
+		"404":                          echo(404, "application/json", graphError),
+		"500":                          echo(500, "application/json", graphError),
+		"200 that is no JSON":          echo(200, "text/plain", "{said}"),
+		"200 that is broken JSON":      echo(200, "application/json", `{"value":[{"id":"{said}"}`),
+		"200 with a foreign link":      echo(200, "application/json", `{"value":[],"@odata.nextLink":"https://example.com/{said}"}`),
+		"200 with the token as a host": echo(200, "application/json", `{"value":[],"@odata.nextLink":"https://{token}.example.com/"}`),
+		"200 with the token as a path": echo(200, "application/json", `{"value":[],"@odata.nextLink":"/{token}"}`),
+		"a broken header":              raw("HTTP/1.1 what {said}\r\n\r\n"),
+		"no HTTP at all":               raw("{said}\r\n\r\n"),
 	}
 	login := map[string]http.HandlerFunc{
 		"400":                 echo(400, "application/json", `{"error":"{said}","error_description":"AADSTS7000215: {said}"}`),
