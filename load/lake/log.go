@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
 	"regexp"
 	"strconv"
 	"sync"
@@ -228,7 +227,7 @@ func fold(entries []*entry) (*state, error) {
 	s := &state{files: map[string]live{}, runs: map[string]pipeline.Version{}}
 	for _, e := range entries {
 		if err := s.apply(e); err != nil {
-			return nil, fmt.Errorf("%s: %w", path.Base(entryName(e.Version)), damaged(err))
+			return nil, fmt.Errorf("%s: %w", entryName(e.Version), damaged(err))
 		}
 	}
 	return s, nil

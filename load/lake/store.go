@@ -271,7 +271,14 @@ type scratch struct {
 // scratch makes a scratch directory whose name begins with prefix. The caller
 // removes it.
 func (s *store) scratch(prefix string) (*scratch, error) {
-	return s.scratchNamed(prefix + "-" + strings.ToLower(rand.Text()[:12]))
+	for {
+		t, err := s.scratchNamed(prefix + "-" + strings.ToLower(rand.Text()[:12]))
+		// A sweep takes a new lock file for a dead one when it comes between its
+		// making and its locking.
+		if !errors.Is(err, errHeld) {
+			return t, err
+		}
+	}
 }
 
 // errHeld says that a living process holds a scratch directory.
