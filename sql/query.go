@@ -88,7 +88,7 @@ func (e *engine) createRelations(ctx context.Context, in Inputs, gold map[string
 // onlySelect asks DuckDB's parser what the query is.
 func (e *engine) onlySelect(ctx context.Context, query string) error {
 	var text string
-	if err := e.conn.QueryRowContext(ctx, "select cast(json_serialize_sql(?) as varchar)", query).Scan(&text); err != nil {
+	if err := e.conn.QueryRowContext(ctx, "select cast(json_serialize_sql(cast(? as varchar)) as varchar)", query).Scan(&text); err != nil {
 		return fmt.Errorf("parse query: %w", err)
 	}
 	var parsed struct {

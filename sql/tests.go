@@ -128,7 +128,7 @@ func (p *project) addTest(file, model, column string, n *yaml.Node) error {
 		for i, v := range args.Values {
 			values[i] = literal(v)
 		}
-		query = fmt.Sprintf("select %s as value, count(*) as occurrences from %s where %[1]s not in (%s) group by 1", column, from, strings.Join(values, ", "))
+		query = fmt.Sprintf("select %s as value, count(*) as occurrences from %s where %[1]s not in (%[3]s) group by 1", column, from, strings.Join(values, ", "))
 	case "relationships":
 		ref := refCall.FindStringSubmatch(args.To)
 		if ref == nil || p.nodes[ref[1]] == nil {

@@ -52,7 +52,7 @@ judged as (
       when recorded_state not in ('complete', 'partial') then 'as_recorded'
       when kind in ('directory', 'report') and logical_date is null then 'no_rows'
       when kind is not null and observed_through is null then 'no_time'
-      when kind = 'report' and date_diff('day', observed_through, snapshot_date) > {{ var('stale_after_days') }} then 'late'
+      when kind in ('report', 'sign_ins') and date_diff('day', observed_through, newest_run_date) > {{ var('stale_after_days') }} then 'late'
       else 'as_recorded'
     end as fault
   from recorded as r
@@ -74,7 +74,7 @@ select
   case fault
     when 'no_rows' then 'the newest run wrote no rows of this source'
     when 'no_time' then 'the newest run did not record when this source was observed'
-    when 'late' then 'the report ends on ' || cast(observed_through as varchar) || ', more than {{ var('stale_after_days') }} days before its run'
+    when 'late' then 'activity was observed up to ' || cast(observed_through as varchar) || ' only, more than {{ var('stale_after_days') }} days before the newest run'
     else reason
   end as reason,
   fault = 'as_recorded' and recorded_state in ('complete', 'partial') as is_measured,

@@ -28,9 +28,9 @@ sources as (
     l.*,
     'service' as activity_basis,
     case when c.is_measured then 'complete' else 'none' end as evidence,
-    c.position,
     c.observed_through,
-    a.last_activity_date as seen_date
+    a.last_activity_date as seen_date,
+    a.recency
   from licenses as l
   left join {{ ref('int_service_coverage') }} as c on c.tenant_id = l.tenant_id and c.service = l.service
   left join {{ ref('int_service_last_activity') }} as a
@@ -41,9 +41,9 @@ sources as (
     l.*,
     'sign_in' as activity_basis,
     coalesce(u.sign_in_evidence, 'none') as evidence,
-    0 as position,
     u.sign_in_observed_through as observed_through,
-    cast(u.last_sign_in_at as date) as seen_date
+    cast(u.last_sign_in_at as date) as seen_date,
+    cast(0 as bigint) as recency
   from licenses as l
   left join {{ ref('int_users') }} as u on u.tenant_id = l.tenant_id and u.user_id = l.user_id
   where l.service is null
@@ -53,7 +53,8 @@ sources as (
 counted as (
   select
     s.*,
-    case when assigned_date is null or seen_date >= assigned_date then seen_date end as last_activity_date
+    case when assigned_date is null or seen_date >= assigned_date then seen_date end as last_activity_date,
+    case when assigned_date is null or seen_date >= assigned_date then recency end as counted_recency
   from sources as s
 ),
 
@@ -72,7 +73,6 @@ select
   user_id,
   sku_id,
   service,
-  position,
   activity_basis,
   evidence,
   assigned_by,
@@ -81,6 +81,7 @@ select
   observed_through,
   last_activity_date,
   days_since_last_activity,
+  counted_recency as recency,
   case
     when evidence = 'none' then 'not_measurable'
     when days_since_last_activity <= threshold_days then 'active'

@@ -34,14 +34,29 @@ activity as (
   join {{ ref('int_sign_ins') }} as s on s.tenant_id = u.tenant_id and s.user_id = u.user_id
   join {{ ref('int_service_coverage') }} as c on c.tenant_id = s.tenant_id and c.service = s.service
   where c.is_measured
+),
+
+aged as (
+  select
+    a.tenant_id,
+    a.user_id,
+    a.service,
+    c.position,
+    a.last_activity_date,
+    greatest(cast(date_diff('day', a.last_activity_date, c.observed_through) as integer), 0) as days_since_last_activity
+  from activity as a
+  join {{ ref('int_service_coverage') }} as c on c.tenant_id = a.tenant_id and c.service = a.service
+  where a.last_activity_date is not null
 )
 
 select
-  a.tenant_id,
-  a.user_id,
-  a.service,
-  a.last_activity_date,
-  greatest(cast(date_diff('day', a.last_activity_date, c.observed_through) as integer), 0) as days_since_last_activity
-from activity as a
-join {{ ref('int_service_coverage') }} as c on c.tenant_id = a.tenant_id and c.service = a.service
-where a.last_activity_date is not null
+  tenant_id,
+  user_id,
+  service,
+  last_activity_date,
+  days_since_last_activity,
+  -- One number to find a user's latest service by: fewer days first, then the later day, then the order of the eleven.
+  cast(days_since_last_activity as bigint) * 100000000
+    + (999999 - date_diff('day', date '1970-01-01', last_activity_date)) * 100
+    + position as recency
+from aged

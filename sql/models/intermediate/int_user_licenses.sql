@@ -1,4 +1,5 @@
 -- Grain: one row per user, SKU and service of the tenant's current snapshot, failed assignments too.
+{{ config(materialized='view') }}
 select
   l.tenant_id,
   l.user_id,

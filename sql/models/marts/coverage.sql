@@ -9,7 +9,7 @@ select
   observed_through,
   logical_date,
   row_count as rows,
-  snapshot_date = newest_run_date as is_current,
+  coalesce(snapshot_date = newest_run_date, false) as is_current,
   is_measured,
   cast(date_diff('day', observed_through, newest_run_date) as integer) as days_behind
 from {{ ref('int_coverage') }}

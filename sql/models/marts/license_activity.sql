@@ -1,4 +1,5 @@
 -- Grain: one row per held managed licence (user x SKU) and service it entitles.
+{{ config(materialized='view') }}
 select
   tenant_id,
   user_id,

@@ -1,22 +1,6 @@
 -- Grain: one row per user and managed SKU the user holds.
-with ranked as (
-  select
-    tenant_id,
-    user_id,
-    sku_id,
-    service,
-    last_activity_date,
-    days_since_last_activity,
-    row_number() over (
-      partition by tenant_id, user_id, sku_id
-      order by days_since_last_activity, last_activity_date desc, position
-    ) as rank
-  from {{ ref('int_license_activity') }}
-  where last_activity_date is not null
-),
-
 -- A licence is as active as the most active service it entitles.
-rolled_up as (
+with rolled_up as (
   select
     tenant_id,
     user_id,
@@ -25,6 +9,9 @@ rolled_up as (
     max(assigned_by) as assigned_by,
     min(assigned_date) as assigned_date,
     max(assignment_error) as assignment_error,
+    min_by(last_activity_date, recency) as last_activity_date,
+    min_by(service, recency) as last_activity_service,
+    min(days_since_last_activity) as days_since_last_activity,
     case
       when bool_or(activity_status = 'active') then 'active'
       when bool_or(activity_status = 'inactive') then 'inactive'
@@ -50,9 +37,9 @@ select
   l.assigned_by,
   l.assignment_error,
   l.assigned_date,
-  r.last_activity_date,
-  r.service as last_activity_service,
-  r.days_since_last_activity,
+  l.last_activity_date,
+  l.last_activity_service,
+  l.days_since_last_activity,
   l.activity_status,
   l.activity_basis,
   l.evidence,
@@ -61,4 +48,3 @@ select
 from rolled_up as l
 join {{ ref('int_skus') }} as k on k.tenant_id = l.tenant_id and k.sku_id = l.sku_id
 left join {{ ref('int_users') }} as u on u.tenant_id = l.tenant_id and u.user_id = l.user_id
-left join ranked as r on r.tenant_id = l.tenant_id and r.user_id = l.user_id and r.sku_id = l.sku_id and r.rank = 1

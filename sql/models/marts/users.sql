@@ -1,17 +1,13 @@
 -- Grain: one row per user of the tenant's current snapshot; a user who is gone from it is not in the mart.
-with ranked as (
+with latest as (
   select
-    a.tenant_id,
-    a.user_id,
-    a.service,
-    a.last_activity_date,
-    a.days_since_last_activity,
-    row_number() over (
-      partition by a.tenant_id, a.user_id
-      order by a.days_since_last_activity, a.last_activity_date desc, s.position
-    ) as rank
-  from {{ ref('int_service_last_activity') }} as a
-  join {{ ref('services') }} as s on s.service = a.service
+    tenant_id,
+    user_id,
+    min_by(service, recency) as service,
+    min_by(last_activity_date, recency) as last_activity_date,
+    min(days_since_last_activity) as days_since_last_activity
+  from {{ ref('int_service_last_activity') }}
+  group by 1, 2
 ),
 
 held as (
@@ -67,4 +63,4 @@ join {{ ref('int_user_history') }} as h on h.tenant_id = u.tenant_id and h.user_
 join {{ ref('int_user_usage') }} as g on g.tenant_id = u.tenant_id and g.user_id = u.user_id
 join {{ ref('int_coverage') }} as c on c.tenant_id = u.tenant_id and c.table_name = 'graph_user_licenses'
 left join licenses as l on l.tenant_id = u.tenant_id and l.user_id = u.user_id
-left join ranked as r on r.tenant_id = u.tenant_id and r.user_id = u.user_id and r.rank = 1
+left join latest as r on r.tenant_id = u.tenant_id and r.user_id = u.user_id

@@ -1,6 +1,6 @@
 -- Grain: one row per tenant, refresh date and row of the report.
 select
-  lower(cast(tenant_id as varchar)) as tenant_id,
+  cast(tenant_id as varchar) as tenant_id,
   report_refresh_date,
   lower(user_principal_name) as upn_key,
   uses_windows,

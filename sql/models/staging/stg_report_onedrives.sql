@@ -1,8 +1,8 @@
 -- Grain: one row per tenant, refresh date and row of the report (site).
 select
-  lower(cast(tenant_id as varchar)) as tenant_id,
+  cast(tenant_id as varchar) as tenant_id,
   report_refresh_date,
-  lower(cast(site_id as varchar)) as site_id,
+  cast(site_id as varchar) as site_id,
   site_url,
   lower(owner_principal_name) as upn_key,
   coalesce(is_deleted, false) as is_deleted,

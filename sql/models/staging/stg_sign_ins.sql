@@ -1,9 +1,9 @@
 -- Grain: one row per tenant and sign-in.
 select
-  lower(cast(tenant_id as varchar)) as tenant_id,
+  cast(tenant_id as varchar) as tenant_id,
   event_date,
-  lower(cast(id as varchar)) as sign_in_id,
-  lower(cast(user_id as varchar)) as user_id,
+  cast(id as varchar) as sign_in_id,
+  cast(user_id as varchar) as user_id,
   created_date_time as signed_in_at,
   service,
   coalesce(status_error_code = 0, false) as is_successful,

@@ -1,8 +1,8 @@
 -- Grain: one row per tenant, snapshot date and SKU.
 select
-  lower(cast(tenant_id as varchar)) as tenant_id,
+  cast(tenant_id as varchar) as tenant_id,
   snapshot_date,
-  lower(cast(sku_id as varchar)) as sku_id,
+  cast(sku_id as varchar) as sku_id,
   sku_part_number,
   applies_to,
   capability_status,

@@ -1,6 +1,6 @@
 -- Grain: one row per tenant and stored table, as its newest run recorded it.
 select
-  lower(cast(tenant_id as varchar)) as tenant_id,
+  cast(tenant_id as varchar) as tenant_id,
   tenant_name,
   table_name,
   state,

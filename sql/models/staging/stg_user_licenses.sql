@@ -1,9 +1,9 @@
 -- Grain: one row per tenant, snapshot date, user, SKU and service; a null service for a SKU that entitles none of the eleven.
 select
-  lower(cast(tenant_id as varchar)) as tenant_id,
+  cast(tenant_id as varchar) as tenant_id,
   snapshot_date,
-  lower(cast(user_id as varchar)) as user_id,
-  lower(cast(sku_id as varchar)) as sku_id,
+  cast(user_id as varchar) as user_id,
+  cast(sku_id as varchar) as sku_id,
   service,
   holds_seat,
   assigned_by,

@@ -1,8 +1,8 @@
 -- Grain: one row per tenant, snapshot date and user.
 select
-  lower(cast(tenant_id as varchar)) as tenant_id,
+  cast(tenant_id as varchar) as tenant_id,
   snapshot_date,
-  lower(cast(id as varchar)) as user_id,
+  cast(id as varchar) as user_id,
   user_principal_name,
   lower(user_principal_name) as upn_key,
   mail,
