@@ -91,7 +91,9 @@ func (l testLake) command(args ...string) (status int, stdout, stderr string) {
 	var out, errs bytes.Buffer
 	a := &app{
 		in: strings.NewReader(""), out: &out, err: &errs, now: func() time.Time { return scriptNow },
-		env: func(name string) (string, bool) { return graphsim.DefaultClientSecret, name == "SEATLAKE_CLIENT_SECRET" },
+		env: func(name string) (string, bool) {
+			return graphsim.DefaultClientSecret, name == "SEATLAKE_CLIENT_SECRET"
+		},
 	}
 	status = a.execute(context.WithoutCancel(l.t.Context()), append(args, "-c", l.config))
 	return status, out.String(), errs.String()
@@ -256,9 +258,9 @@ func megabytes(bytes int64) string {
 
 func flag3(f graphsim.Flag) string {
 	switch f {
-	case graphsim.Yes:
+	case graphsim.True:
 		return "true"
-	case graphsim.No:
+	case graphsim.False:
 		return "false"
 	default:
 		return ""
