@@ -111,6 +111,9 @@ func readFooter(r io.ReaderAt, size int64) (*format.FileMetaData, int64, error) 
 	return meta, size - tailSize - n, nil
 }
 
+// maxDepth bounds the recursion into a file's schema and footer.
+const maxDepth = 64
+
 var errFooter = errors.New("damaged: its parts do not add up to its length")
 
 // The types of Thrift's compact protocol.
@@ -130,7 +133,7 @@ const (
 // makes room for as many elements as a list announces, so a damaged footer must
 // be turned away before: no element takes less than a byte.
 func skipStruct(b []byte, depth int) ([]byte, error) {
-	if depth > 32 {
+	if depth > maxDepth {
 		return nil, errFooter
 	}
 	for len(b) > 0 {
@@ -180,7 +183,7 @@ func skipValue(b []byte, kind byte, depth int) ([]byte, error) {
 }
 
 func skipList(b []byte, depth int) ([]byte, error) {
-	if len(b) == 0 || depth > 32 {
+	if len(b) == 0 || depth > maxDepth {
 		return nil, errFooter
 	}
 	n, kind := uint64(b[0]>>4), b[0]&15
@@ -215,6 +218,9 @@ func readUvarint(b []byte) (uint64, []byte, error) {
 func printElement(b *strings.Builder, elements []format.SchemaElement, depth int) ([]format.SchemaElement, error) {
 	if len(elements) == 0 {
 		return nil, errors.New("parquet: the schema ends before its last element")
+	}
+	if depth > maxDepth {
+		return nil, fmt.Errorf("parquet: the schema is nested more than %d deep", maxDepth)
 	}
 	e, rest := &elements[0], elements[1:]
 	b.WriteString(strings.Repeat("  ", depth))
