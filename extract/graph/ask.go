@@ -15,9 +15,12 @@ type ask struct {
 	path string // behind the root, with its query
 	csv  bool   // a usage report: a redirect to a CSV file
 
-	// again says that rows which come twice are dropped downstream, so that
-	// paging may start over.
-	again bool
+	// restarts bounds how often paging may start over. It is 0 for sources whose
+	// rows are not made unique downstream.
+	restarts int
+
+	// window is what a source that is read by time is asked for.
+	window pipeline.Window
 
 	// permission is the application permission that Graph wants, and without is
 	// what to do without it.
@@ -42,8 +45,8 @@ func newAsk(source string, w pipeline.Window) (*ask, error) {
 		return &ask{path: "/v1.0/subscribedSkus", permission: "LicenseAssignment.Read.All"}, nil
 	case pipeline.SignIns:
 		return &ask{
-			path:  "/v1.0/auditLogs/signIns?" + signInFilter(w) + "$top=1000",
-			again: true, permission: "AuditLog.Read.All",
+			path:     "/v1.0/auditLogs/signIns?" + signInFilter(w) + "$top=1000",
+			restarts: 6, window: w, permission: "AuditLog.Read.All",
 		}, nil
 	case pipeline.ReportActiveUsers, pipeline.ReportEmail:
 		return askReport(source, "(period='D180')"), nil
@@ -68,12 +71,12 @@ func askUsers() *ask {
 		}
 	}
 	return &ask{
-		path:  "/beta/users?$select=" + all + "&$top=500",
-		again: true, permission: "User.Read.All",
+		path:     "/beta/users?$select=" + all + "&$top=500",
+		restarts: 2, permission: "User.Read.All",
 		note: "signInActivity is denied: AuditLog.Read.All or Entra ID P1/P2 is missing; sign-in columns are null",
 		lesser: &ask{
-			path:  "/beta/users?$select=" + strings.Join(rest, ",") + "&$top=999",
-			again: true, permission: "User.Read.All",
+			path:     "/beta/users?$select=" + strings.Join(rest, ",") + "&$top=999",
+			restarts: 2, permission: "User.Read.All",
 		},
 	}
 }
@@ -91,6 +94,18 @@ func userProperties() []string {
 		}
 	}
 	return properties
+}
+
+// halves are the window's two halves, or nil when it is not bounded or as short as
+// is worth asking for.
+func (a *ask) halves() []pipeline.Window {
+	w := a.window
+	span := w.To.Sub(w.From)
+	if w.From.IsZero() || w.To.IsZero() || span < 2*time.Hour {
+		return nil
+	}
+	middle := w.From.Add(span / 2).Truncate(time.Second)
+	return []pipeline.Window{{From: w.From, To: middle}, {From: middle, To: w.To}}
 }
 
 // signInFilter is the window as Graph knows it. Graph has ge and le and no lt, so

@@ -12,17 +12,12 @@ import (
 	"seatlake/pipeline"
 )
 
-const (
-	// maxRestarts bounds how often paging starts over because a link expired.
-	maxRestarts = 2
+// maxPages bounds what one start of a source may read. The largest tenants have
+// some thousand pages of users.
+const maxPages = 1_000_000
 
-	// maxPages bounds one reading of a source. The largest tenants have some
-	// thousand pages of users.
-	maxPages = 1_000_000
-)
-
-// Pages reads a source, page by page and in order. Rows may come twice: Graph
-// repeats some, and a link that expires makes paging start over.
+// Pages reads a source, page by page and in order. Rows of users and sign-ins may
+// come twice: Graph repeats some, and a link that expires makes paging start over.
 //
 // A denied source ends in a *pipeline.Gap before its first page. Every other
 // error is a *pipeline.Error that says tenant, source and page; behind it stands
@@ -55,23 +50,55 @@ type reading struct {
 	number int // pages yielded, over all starts
 }
 
-// read follows the source's links from the first page, and starts over when one
-// expires on the way.
+// read follows the source's links from the first page to the last. When they lead
+// no further, it starts over, with windows of half the span if the source is read
+// by time: Graph's audit log fails in the depth of a long answer.
 func (r *reading) read(ctx context.Context, w pipeline.Window, yield func(*pipeline.Page, error) bool) error {
-	var err error
-	if r.ask, err = newAsk(r.source, w); err != nil {
-		return err
-	}
 	r.client.note(r.source)
-	for restarts := 0; ; restarts++ {
+	rest := []pipeline.Window{w} // still to be read
+	for restarts := 0; len(rest) > 0; {
+		if r.ask == nil {
+			var err error
+			if r.ask, err = newAsk(r.source, rest[0]); err != nil {
+				return err
+			}
+		}
+		before := r.number
 		err := r.follow(ctx, yield)
-		var refusal *Error
-		if !errors.As(err, &refusal) || !pageTokenExpired(refusal) || r.number == 0 || !r.ask.again {
+		if err == nil {
+			rest, r.ask = rest[1:], nil
+			continue
+		}
+		halves := r.ask.halves()
+		if !leadsNoFurther(err, r.number > before, halves != nil) || r.ask.restarts == 0 {
 			return err
 		}
-		if restarts == maxRestarts {
+		if restarts == r.ask.restarts {
 			return fmt.Errorf("%w (after starting over %d times)", err, restarts)
 		}
+		restarts++
+		if halves != nil {
+			rest, r.ask = append(halves, rest[1:]...), nil
+		}
+	}
+	return nil
+}
+
+// leadsNoFurther says that another start may succeed where more attempts at the
+// same link do not: the link has expired, or the answer is too deep for Graph.
+// paged says that this start got to its second page, halved that the next one is
+// for less.
+func leadsNoFurther(err error, paged, halved bool) bool {
+	e, ok := errors.AsType[*Error](err)
+	switch {
+	case !ok:
+		return false
+	case pageTokenExpired(e):
+		return paged
+	case e.Status == http.StatusGatewayTimeout:
+		return halved
+	default:
+		return paged && halved && judge(e).attempts > 1
 	}
 }
 

@@ -267,6 +267,79 @@ func TestStartingOver(t *testing.T) {
 	})
 }
 
+func TestHalving(t *testing.T) {
+	day := pipeline.Window{From: time.Date(2026, 10, 7, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 10, 8, 0, 0, 0, 0, time.UTC)}
+	// asked are the filters of first requests, in order.
+	asked := func(cloud *cloud) []string {
+		var out []string
+		for _, s := range cloud.graphRequests() {
+			q, err := url.ParseQuery(s.Query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f := q.Get("$filter"); f != "" && (len(out) == 0 || out[len(out)-1] != f) {
+				out = append(out, f)
+			}
+		}
+		return out
+	}
+	between := func(from, to string) string {
+		return "createdDateTime ge 2026-10-07T" + from + "Z and createdDateTime le 2026-10-07T" + to + ".9999999Z"
+	}
+	once := func(c *Config) { c.Attempts = 1 }
+	timeout, page := sample(t, "504-sign-ins"), func(id string) http.HandlerFunc { return users("", id) }
+
+	t.Run("sign-ins that are too deep for Graph are asked for by halves", func(t *testing.T) {
+		cloud := newCloud(t, inTurn(t,
+			users("/v1.0/auditLogs/signIns?$skiptoken=a", "s1"), timeout, // the day
+			timeout,                // its first half
+			page("s2"), page("s3"), // the quarters of that
+			page("s4"))) // its second half
+		pages, err := collect(cloud.client(once).Pages(t.Context(), pipeline.SignIns, day))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{
+			between("00:00:00", "23:59:59"), between("00:00:00", "11:59:59"),
+			between("00:00:00", "05:59:59"), between("06:00:00", "11:59:59"), between("12:00:00", "23:59:59"),
+		}, asked(cloud)); diff != "" {
+			t.Error(diff)
+		}
+		for i, p := range pages {
+			if p.Number != i+1 {
+				t.Errorf("page %d has number %d", i+1, p.Number)
+			}
+		}
+	})
+
+	t.Run("halving is bounded", func(t *testing.T) {
+		cloud := newCloud(t, timeout)
+		_, err := collect(cloud.client(once).Pages(t.Context(), pipeline.SignIns, day))
+		want(t, err, "sign_ins: page 1", "504")
+		if n := len(cloud.graphRequests()); n > 7 {
+			t.Errorf("%d requests", n)
+		}
+	})
+
+	t.Run("a first page that is refused for now is not halved", func(t *testing.T) {
+		cloud := newCloud(t, inTurn(t, status(503)))
+		_, err := collect(cloud.client(once).Pages(t.Context(), pipeline.SignIns, day))
+		want(t, err, "503")
+	})
+
+	t.Run("an unbounded window is not halved", func(t *testing.T) {
+		cloud := newCloud(t, inTurn(t, timeout))
+		_, err := collect(cloud.client(once).Pages(t.Context(), pipeline.SignIns, pipeline.Window{}))
+		want(t, err, "504")
+	})
+
+	t.Run("users are not halved", func(t *testing.T) {
+		cloud := newCloud(t, inTurn(t, users("/beta/users?$skiptoken=a", "u1"), timeout))
+		_, err := collect(cloud.client(once).Pages(t.Context(), pipeline.Users, day))
+		want(t, err, "users: page 2", "504")
+	})
+}
+
 func TestDenied(t *testing.T) {
 	for _, tt := range []struct {
 		source, sample string

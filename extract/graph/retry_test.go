@@ -312,6 +312,34 @@ func TestOneSignInForAll(t *testing.T) {
 	}
 }
 
+func TestOneRenewalForAll(t *testing.T) {
+	const sources = 8
+	var together sync.WaitGroup
+	together.Add(sources)
+	cloud := newCloud(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "Bearer "+canaryToken+"1" {
+			together.Done()
+			together.Wait() // all have sent the old token before any is refused
+			sample(t, "401-expired-token")(w, r)
+			return
+		}
+		text(`{"value":[]}`)(w, r)
+	}))
+	client := cloud.client()
+	var group sync.WaitGroup
+	for range sources {
+		group.Go(func() {
+			if _, err := collect(client.Pages(t.Context(), pipeline.SubscribedSkus, pipeline.Window{})); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if cloud.issued != 2 {
+		t.Errorf("signed in %d times, want 2", cloud.issued)
+	}
+}
+
 func FuzzRetryAfter(f *testing.F) {
 	for _, s := range []string{"", "10", "2.128", "-1", "NaN", "Inf", "1e300", "Thu, 08 Oct 2026 09:15:22 GMT", "soon"} {
 		f.Add(s)
@@ -327,7 +355,7 @@ func FuzzRetryAfter(f *testing.F) {
 
 // offline is a client whose transport is a function, for tests in a bubble of
 // fake time, where sockets would block it.
-func offline(t *testing.T, graph func(*http.Request) (*http.Response, error)) *Client {
+func offline(t testing.TB, graph func(*http.Request) (*http.Response, error)) *Client {
 	t.Helper()
 	client, err := New(Config{
 		Tenant: "contoso", Graph: "https://graph.example.com", Login: "https://login.example.com",

@@ -56,6 +56,23 @@ func TestSigningIn(t *testing.T) {
 		}
 	})
 
+	t.Run("takes any way to write a lifetime", func(t *testing.T) {
+		for said, life := range map[string]time.Duration{
+			`3599`: 3599 * time.Second, `"3599"`: 3599 * time.Second, `null`: 10 * time.Minute, `0`: 10 * time.Minute, `-1`: 10 * time.Minute,
+		} {
+			cloud := newCloud(t, empty)
+			cloud.token = withType(text(`{"access_token":"a","expires_in":` + said + `}`))
+			client := cloud.client()
+			if err := read(client); err != nil {
+				t.Fatal(err)
+			}
+			want := cloud.clock.now.Add(life - min(5*time.Minute, life/2))
+			if got := client.token.now.Load().renewAt; !got.Equal(want) {
+				t.Errorf("expires_in %s: renewed at %v, want %v", said, got, want)
+			}
+		}
+	})
+
 	t.Run("is repeated once when Graph refuses the token", func(t *testing.T) {
 		cloud := newCloud(t, inTurn(t, sample(t, "401-expired-token"), empty))
 		if err := read(cloud.client()); err != nil {

@@ -107,7 +107,7 @@ func TestSimulatedTenant(t *testing.T) {
 		if kind == graphsim.ExpiredToken {
 			times = 1 // a new token that is refused too is an error
 		}
-		for page := 1; page <= 3; page++ {
+		for page := 1; page <= 2; page++ {
 			name := fmt.Sprintf("%s on page %d", kind, page)
 			for _, source := range sources {
 				faults[name] = append(faults[name], graphsim.Fault{Source: source, Page: page, Kind: kind, Times: times, RetryAfter: "2.5"})
