@@ -249,12 +249,16 @@ func unique(columns []Column) error {
 type markdownPrinter struct {
 	w     *bufio.Writer
 	types []sqlType
+	// escape keeps text from becoming cells, links, HTML or emphasis.
+	escape *strings.Replacer
 }
 
 func (p *markdownPrinter) Columns(columns []Column) error {
 	p.types = typesOf(columns)
+	p.escape = strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", "&", "&amp;", "*", `\*`, "`", "\\`", "[", `\[`,
+		"\r\n", "<br>", "\n", "<br>", "\r", "<br>")
 	for _, c := range columns {
-		p.w.WriteString("| " + escapeMarkdown(c.Name) + " ")
+		p.w.WriteString("| " + p.escape.Replace(c.Name) + " ")
 	}
 	p.w.WriteString("|\n")
 	for _, t := range p.types {
@@ -274,19 +278,13 @@ func (p *markdownPrinter) Row(values []any) error {
 		if err != nil {
 			return err
 		}
-		p.w.WriteString("| " + escapeMarkdown(s) + " ")
+		p.w.WriteString("| " + p.escape.Replace(s) + " ")
 	}
 	_, err := p.w.WriteString("|\n")
 	return err
 }
 
 func (p *markdownPrinter) Close() error { return p.w.Flush() }
-
-// escapeMarkdown keeps text from becoming cells, links, HTML or emphasis.
-func escapeMarkdown(s string) string {
-	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", "&", "&amp;", "*", `\*`, "`", "\\`", "[", `\[`,
-		"\r\n", "<br>", "\n", "<br>", "\r", "<br>").Replace(s)
-}
 
 // tablePrinter aligns columns, so it must see all rows before it prints one.
 type tablePrinter struct {

@@ -346,14 +346,15 @@ func (t sqlType) parquetNode() parquet.Node {
 	case "DATE":
 		return parquet.Date()
 	case "TIMESTAMP_NS":
-		return parquet.Timestamp(parquet.Nanosecond)
+		return parquet.TimestampAdjusted(parquet.Nanosecond, false)
+	case "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS":
+		return parquet.TimestampAdjusted(parquet.Microsecond, false)
+	case "TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE":
+		return parquet.TimestampAdjusted(parquet.Microsecond, true)
 	case "UUID":
 		return parquet.UUID()
 	case "BLOB":
 		return parquet.Leaf(parquet.ByteArrayType)
-	}
-	if t.isInstant() {
-		return parquet.Timestamp(parquet.Microsecond)
 	}
 	return parquet.String()
 }
