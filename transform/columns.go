@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"bytes"
 	"math/bits"
 	"strings"
 
@@ -18,14 +19,22 @@ func dictType(values arrow.DataType) *arrow.DictionaryType {
 }
 
 // bitmap is bits in Arrow's order: the values of a boolean column, or the
-// validity of another.
+// validity of another. It costs nothing while all bits are ones.
 type bitmap struct {
-	bits []byte
+	bits []byte // nil while all are ones
 	n    int
 	ones int
 }
 
 func (b *bitmap) append(v bool) {
+	if v && b.bits == nil {
+		b.n++
+		b.ones++
+		return
+	}
+	if b.bits == nil {
+		b.bits = ones(b.n)
+	}
 	if b.n&7 == 0 {
 		b.bits = append(b.bits, 0)
 	}
@@ -47,6 +56,23 @@ func (b *bitmap) validity() *memory.Buffer {
 	return memory.NewBufferBytes(b.bits)
 }
 
+// values is the bitmap as the values of a boolean column.
+func (b *bitmap) values() []byte {
+	if b.bits == nil {
+		return ones(b.n)
+	}
+	return b.bits
+}
+
+// ones is n bits that are set, and zeros to the end of the last byte.
+func ones(n int) []byte {
+	out := bytes.Repeat([]byte{0xff}, (n+7)/8)
+	if rest := n & 7; rest > 0 {
+		out[len(out)-1] = 1<<rest - 1
+	}
+	return out
+}
+
 // countOnes counts the bits that are set among the first n.
 func countOnes(b []byte, n int) int {
 	var ones int
@@ -66,7 +92,7 @@ type column[T arrow.FixedWidthType] struct {
 }
 
 func makeColumn[T arrow.FixedWidthType](rows int) column[T] {
-	return column[T]{values: make([]T, 0, rows), valid: bitmap{bits: make([]byte, 0, (rows+7)/8)}}
+	return column[T]{values: make([]T, 0, rows)}
 }
 
 func (c *column[T]) append(v T) {

@@ -591,7 +591,7 @@ func (b *licenseBatch) columns() []arrow.Array {
 		uuids(b.userID),
 		dictionary(&b.sku, uuids(uuidBytes(b.skuOut))),
 		dictionary(&b.service, texts(services)),
-		booleans(b.seat.bits, nil, b.seat.n, 0),
+		booleans(b.seat.values(), nil, b.seat.n, 0),
 		dictionary(&b.assignedBy, texts(assignedByNames())),
 		list(groupType, b.groupList, &b.groupValid, dictionary(&b.group, uuids(uuidBytes(b.groupOut)))),
 		b.since.array(timestampType()),

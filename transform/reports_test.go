@@ -5,10 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"seatlake/pipeline"
 	"seatlake/schemas"
 )
 
@@ -141,6 +143,43 @@ func TestDevicesAreUsedWhenAnyAppIs(t *testing.T) {
 	})
 }
 
+func TestDevicesIgnoreWhatLiesUnderNulls(t *testing.T) {
+	batch := build(memory.NewGoAllocator(), schemas.ArrowSchema(schemas.ReportM365AppUserDetail.Decoded()), []row{{"report_refresh_date": date(0)}, {"report_refresh_date": date(0), "mac": false}})
+	at := batch.Schema().FieldIndices("mac")[0]
+	// The first row is null over a set bit, which Arrow leaves undefined.
+	mac := booleans([]byte{0b01}, memory.NewBufferBytes([]byte{0b10}), 2, 1)
+	batch, err := batch.SetColumn(at, mac)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := Devices()(pipeline.Stream{Schema: batch.Schema(), Batches: func(yield func(arrow.RecordBatch, error) bool) { yield(batch, nil) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for batch, err := range out.Batches {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows := read(batch); rows[0]["uses_mac"] != nil || rows[1]["uses_mac"] != false {
+			t.Errorf("uses_mac is %v and %v, want null and false", rows[0]["uses_mac"], rows[1]["uses_mac"])
+		}
+	}
+}
+
+func TestANullInADictionaryIsNull(t *testing.T) {
+	dates := makeColumn[arrow.Date32](2)
+	dates.append(arrow.Date32FromTime(date(1)))
+	dates.appendNull()
+	indices := makeColumn[int32](3)
+	indices.append(1)
+	indices.append(0)
+	indices.appendNull()
+	c := readDays(dictionary(&indices, dates.array(arrow.FixedWidthTypes.Date32)))
+	if d := cmp.Diff([]int32{-1, 0, -1}, []int32{c.at(0), c.at(1), c.at(2)}); d != "" {
+		t.Errorf("positions: -want +got\n%s", d)
+	}
+}
+
 func TestReportsAreCompleteOnceStamped(t *testing.T) {
 	active, apps := schemas.ReportOffice365ActiveUserDetail, schemas.ReportM365AppUserDetail
 	if _, err := run(t, schemas.ArrowSchema(active.Decoded()), []row{{"report_refresh_date": date(0)}}, nil, Activity(), Stamp(active, uuid(9), date(0))); err != nil {
@@ -163,7 +202,7 @@ func BenchmarkActivity(b *testing.B) {
 		}
 	}
 	in := schemas.ArrowSchema(schemas.ReportOffice365ActiveUserDetail.Decoded())
-	benchmarkTransform(b, build(memory.NewGoAllocator(), in, rows), Activity)
+	benchmarkTransform(b, build(memory.NewGoAllocator(), in, rows), Activity())
 }
 
 func BenchmarkDevices(b *testing.B) {
@@ -178,5 +217,5 @@ func BenchmarkDevices(b *testing.B) {
 		}
 	}
 	in := schemas.ArrowSchema(schemas.ReportM365AppUserDetail.Decoded())
-	benchmarkTransform(b, build(memory.NewGoAllocator(), in, rows), Devices)
+	benchmarkTransform(b, build(memory.NewGoAllocator(), in, rows), Devices())
 }
