@@ -117,8 +117,9 @@ func (r *reading) follow(ctx context.Context, yield func(*pipeline.Page, error) 
 			}
 			sum := sha256.Sum256([]byte(next))
 			if seen[sum] || len(seen) == maxPages {
-				return fmt.Errorf("the answer repeats itself: after %d pages its link leads back (GET %s%s); "+
-					"run again, and give the request-id to Microsoft's support if it stays", len(seen)+1, r.client.clean(link.Path), idText(page.RequestID))
+				return fmt.Errorf("the answer repeats itself: the link of its page %d was followed before, or has no end (GET %s%s); "+
+					"run again, and give the request-id to Microsoft's support if it stays",
+					len(seen)+1, r.client.clean(link.Path), idText(page.RequestID))
 			}
 			seen[sum] = true
 		}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -101,6 +102,18 @@ func TestGivingUp(t *testing.T) {
 			want(t, err, "tenant contoso: sign_ins: page 1", e.Hint)
 		})
 	}
+
+	t.Run("a long refusal is cut to a line", func(t *testing.T) {
+		cloud := newCloud(t, inTurn(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprintf(w, `{"error":{"code":"BadRequest","message":%q}}`, strings.Repeat("über\r\n", 2000))
+		}))
+		_, err := collect(cloud.client().Pages(t.Context(), pipeline.SignIns, pipeline.Window{}))
+		want(t, err, "BadRequest: über über", "update seatlake")
+		if text := err.Error(); len(text) > 1000 || strings.ContainsAny(text, "\r\n") || !utf8.ValidString(text) {
+			t.Errorf("%d bytes: %q", len(text), text)
+		}
+	})
 
 	t.Run("a redirect is not followed", func(t *testing.T) {
 		cloud := newCloud(t, inTurn(t, status(302, "Location", "/beta/users?elsewhere")))
