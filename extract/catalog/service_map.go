@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"slices"
 	"strings"
 
@@ -18,8 +17,8 @@ import (
 var serviceMap []byte
 
 // ServiceMap says which services a service plan entitles, by the plan's name.
-// Its rules are patterns of names in upper case, in which * stands for any
-// characters; the first that matches decides. A plan that none matches entitles
+// Its rules are patterns of names in upper case, which may end in * for any
+// further characters; the first that matches decides. A plan that none matches entitles
 // none of the eleven services.
 type ServiceMap struct {
 	rules []rule
@@ -71,8 +70,8 @@ func ReadServiceMap(in io.Reader) (*ServiceMap, error) {
 
 func parseRule(row []string) (rule, error) {
 	r := rule{pattern: row[0]}
-	if r.pattern == "" || r.pattern != strings.ToUpper(r.pattern) || strings.ContainsAny(r.pattern, `?[]\/`) {
-		return rule{}, fmt.Errorf("pattern %q must be upper case, and * its only wildcard", r.pattern)
+	if name := strings.TrimSuffix(r.pattern, "*"); name == "" || name != strings.ToUpper(name) || strings.ContainsAny(name, "*?") {
+		return rule{}, fmt.Errorf("pattern %q must be a name in upper case, or the start of one and *", r.pattern)
 	}
 	if row[1] == "" {
 		return r, nil
@@ -93,12 +92,19 @@ func parseRule(row []string) (rule, error) {
 // Services is the services that a plan of this name entitles, in the order of
 // schemas.Services. Case and blanks around the name do not matter.
 func (m *ServiceMap) Services(plan string) []schemas.Service {
-	// path.Match stops a * at a slash, which some names contain.
-	plan = strings.ReplaceAll(strings.ToUpper(clean(plan)), "/", "|")
-	for _, r := range m.rules {
-		if ok, err := path.Match(r.pattern, plan); ok && err == nil {
-			return slices.Clip(r.services)
+	plan = strings.ToUpper(clean(plan))
+	for i := range m.rules {
+		if m.rules[i].matches(plan) {
+			return slices.Clip(m.rules[i].services)
 		}
 	}
 	return nil
+}
+
+// matches says that a name in upper case fits the pattern.
+func (r *rule) matches(plan string) bool {
+	if start, ok := strings.CutSuffix(r.pattern, "*"); ok {
+		return strings.HasPrefix(plan, start)
+	}
+	return plan == r.pattern
 }
