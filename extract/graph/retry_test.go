@@ -165,6 +165,20 @@ func TestPatience(t *testing.T) {
 		}
 	})
 
+	t.Run("a wait is waited for, even by a clock that stands still", func(t *testing.T) {
+		cloud := newCloud(t, inTurn(t, status(429, "Retry-After", "40"), text(`{"value":[]}`), text(`{"value":[]}`)))
+		began := cloud.clock.now
+		client := cloud.client(func(c *Config) { c.Now = func() time.Time { return began } })
+		for range 2 {
+			if _, err := collect(client.Pages(t.Context(), pipeline.SubscribedSkus, pipeline.Window{})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(cloud.clock.slept); n > 2 { // the retry, and the family's wait
+			t.Errorf("waited %v", cloud.clock.slept)
+		}
+	})
+
 	t.Run("each report function is a family", func(t *testing.T) {
 		cloud := newCloud(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.Contains(r.URL.Path, "Mailbox") {

@@ -73,20 +73,13 @@ type pace struct {
 
 func (t *pace) RoundTrip(req *http.Request) (*http.Response, error) {
 	family := family(req.URL)
-	var waited time.Time
-	for {
-		// A new instant may have been set meanwhile; one already waited for has
-		// passed, whatever the clock says.
-		until := t.held(family)
-		if !until.After(waited) {
-			break
-		}
+	for until := t.held(family); !until.IsZero(); until = t.held(family) {
 		if d := until.Sub(t.now()); d > 0 {
 			if err := t.sleep(req.Context(), family, d); err != nil {
 				return nil, err
 			}
 		}
-		waited = until
+		t.release(family, until)
 	}
 	resp, err := t.next.RoundTrip(req)
 	if err != nil {
@@ -102,6 +95,16 @@ func (t *pace) held(family string) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.until[family]
+}
+
+// release forgets an instant that was waited for. It has passed, whatever the
+// clock says.
+func (t *pace) release(family string, until time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.until[family].Equal(until) {
+		delete(t.until, family)
+	}
 }
 
 func (t *pace) holdUntil(family string, until time.Time) {
