@@ -30,18 +30,22 @@ const (
 )
 
 func main() {
-	os.Exit(mainStatus())
+	os.Exit(newApp().main())
 }
 
-// mainStatus runs the program on the process's own streams and gives its exit
-// status.
-func mainStatus() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	a := &app{
+// newApp is the program in its process: real streams, clock and patience.
+func newApp() *app {
+	return &app{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, now: time.Now,
 		outTTY: term.IsTerminal(int(os.Stdout.Fd())), errTTY: term.IsTerminal(int(os.Stderr.Fd())),
 	}
+}
+
+// main runs the process's command line until it ends or is interrupted, and gives
+// its exit status.
+func (a *app) main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	return a.execute(ctx, os.Args[1:])
 }
 
@@ -53,6 +57,7 @@ type app struct {
 	outTTY, errTTY bool
 	env            func(string) (string, bool)
 	now            func() time.Time
+	sleep          func(context.Context, time.Duration) error // between attempts; nil waits
 
 	configPath string
 	logFormat  string

@@ -220,7 +220,7 @@ func (b *batch) client(t Tenant) (*graph.Client, error) {
 	return graph.New(graph.Config{
 		Tenant: t.Name, Graph: t.Cloud.Graph, Login: t.Cloud.Login, DirectoryID: t.ID,
 		ClientID: t.Auth.ClientID, ClientSecret: t.Auth.ClientSecret.Reveal(),
-		Now: b.now, UserAgent: "seatlake/" + version(),
+		Now: b.now, Sleep: b.sleep, UserAgent: "seatlake/" + version(),
 		Progress: func(e graph.Event) {
 			if e.Wait > 0 {
 				b.reporter.Warn("retry", "tenant", t.Name, "source", e.Source, "wait", e.Wait.String(), "reason", e.Reason)

@@ -20,9 +20,16 @@ var update = flag.Bool("update", false, "rewrite the expectations in the scripts
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"seatlake": func() { os.Exit(mainStatus()) },
+		"seatlake": func() {
+			a := newApp()
+			a.sleep = impatient
+			os.Exit(a.main())
+		},
 	})
 }
+
+// impatient waits for nothing, so that tests of retries take no time.
+func impatient(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
 // TestScript runs the real command against simulated tenants over HTTP. A script
 // starts one with the command graph; see cmdGraph.
