@@ -106,6 +106,40 @@ func (e *engine) onlySelect(ctx context.Context, query string) error {
 	case parsed.Error || len(parsed.Statements) != 1:
 		return ErrNotSelect
 	}
+	var tree any
+	if err := json.Unmarshal(parsed.Statements[0], &tree); err != nil {
+		return fmt.Errorf("parse query: %w", err)
+	}
+	return checkTableFunctions(tree)
+}
+
+// tableFunctions are those that a query may use; all others read files, change
+// settings, or run another query.
+var tableFunctions = []string{
+	"unnest", "range", "generate_series", "json_each", "json_tree", "duckdb_columns", "duckdb_views", "duckdb_functions",
+}
+
+// checkTableFunctions refuses a query's tree that calls any other table function.
+func checkTableFunctions(tree any) error {
+	switch n := tree.(type) {
+	case []any:
+		for _, child := range n {
+			if err := checkTableFunctions(child); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		if call, ok := n["function"].(map[string]any); ok && n["type"] == "TABLE_FUNCTION" {
+			if name, _ := call["function_name"].(string); !slices.Contains(tableFunctions, strings.ToLower(name)) {
+				return fmt.Errorf("query: the table function %s is not allowed: name a stored table or a mart instead", name)
+			}
+		}
+		for _, child := range n {
+			if err := checkTableFunctions(child); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
@@ -209,6 +243,8 @@ func plain(v any, kind string) any {
 		return string(v)
 	case duckdb.UUID:
 		return v.String()
+	case duckdb.Decimal:
+		return decimal(v)
 	case *big.Int:
 		if v.IsInt64() {
 			return v.Int64()
@@ -231,4 +267,21 @@ func plain(v any, kind string) any {
 	default:
 		return fmt.Sprint(v)
 	}
+}
+
+// decimal is a decimal with all the places of its type.
+func decimal(d duckdb.Decimal) string {
+	if d.Scale == 0 {
+		return d.Value.String()
+	}
+	digits := new(big.Int).Abs(d.Value).String()
+	if missing := int(d.Scale) + 1 - len(digits); missing > 0 {
+		digits = strings.Repeat("0", missing) + digits
+	}
+	point := len(digits) - int(d.Scale)
+	text := digits[:point] + "." + digits[point:]
+	if d.Value.Sign() < 0 {
+		text = "-" + text
+	}
+	return text
 }
