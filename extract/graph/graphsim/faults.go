@@ -15,7 +15,7 @@ const (
 	BadGateway      FaultKind = "502"                //
 	Unavailable     FaultKind = "503"                // with Fault.RetryAfter as it stands
 	GatewayTimeout  FaultKind = "504"                //
-	Reset           FaultKind = "reset"              // the connection breaks before an answer
+	Reset           FaultKind = "reset"              // the connection breaks in the first line of the answer
 	CutShort        FaultKind = "cut short"          // the connection breaks in the middle of the body
 	TruncatedGzip   FaultKind = "truncated gzip"     // a well-formed answer whose gzip body lacks its end
 	HTML            FaultKind = "html"               // 200 with a proxy's sign-in page

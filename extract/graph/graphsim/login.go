@@ -23,7 +23,8 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Pragma", "no-cache")
 	if f, ok := s.fault("token", 1, []FaultKind{RefusedToken, Reset}); ok {
 		if f.Kind == Reset {
-			panic(http.ErrAbortHandler)
+			s.fail(w, r, f)
+			return
 		}
 		if f.RetryAfter != "" {
 			w.Header().Set("Retry-After", f.RetryAfter)

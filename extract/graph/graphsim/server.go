@@ -217,10 +217,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, f Fault) bool {
 	case GatewayTimeout:
 		s.refuse(w, r, http.StatusGatewayTimeout, "UnknownError", "")
 	case Reset:
+		// Before the first byte, net/http would ask again on its own and hide it.
 		if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
-			if tcp, ok := c.(*net.TCPConn); ok {
-				tcp.SetLinger(0) // sends a reset rather than a close
-			}
+			io.WriteString(c, "HTTP/1.1 200")
 			c.Close()
 		}
 		panic(http.ErrAbortHandler)
@@ -251,7 +250,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, fault FaultKind) (
 			}
 			io.WriteString(w, half)
 			if fault == CutShort {
-				return errCut
+				return errors.Join(http.NewResponseController(w).Flush(), errCut)
 			}
 			return nil
 		}

@@ -19,6 +19,7 @@ import (
 
 // reader holds all of a small tenant as served.
 type reader struct {
+	c       *client
 	users   []servedUser
 	skus    []servedSKU
 	signIns []servedSignIn
@@ -62,7 +63,7 @@ type servedSignIn struct {
 func readTenant(t *testing.T, o Options) (*Tenant, *reader) {
 	t.Helper()
 	tenant, c := open(t, o)
-	r := &reader{reports: map[string][]map[string]string{}, now: tenant.o.Now}
+	r := &reader{c: c, reports: map[string][]map[string]string{}, now: tenant.o.Now}
 	if status, _ := c.get("/beta/users?$top=1&$select=id,signInActivity"); status == 200 {
 		r.signed = true
 		r.users, _ = all[servedUser](c, "/beta/users?$top=999&$select="+everything)

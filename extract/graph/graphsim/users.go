@@ -278,7 +278,7 @@ var properties = []property{
 		switch {
 		case !u.guest:
 			return ""
-		case u.index%4 == 0:
+		case u.index/12%4 == 0:
 			return "PendingAcceptance"
 		default:
 			return "Accepted"
