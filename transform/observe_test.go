@@ -126,3 +126,21 @@ func TestEveryReportHasAConcealmentProbe(t *testing.T) {
 		}
 	}
 }
+
+func TestTenantPlansAreWhatTheTenantWasTold(t *testing.T) {
+	in := tableSchema(schemas.GraphSubscribedSkus, "sku_id", "service_plans")
+	plans := &TenantPlans{}
+	_, err := run(t, in, []row{
+		{"sku_id": id(1), "service_plans": []any{row{"service_plan_id": id(21), "service_plan_name": "TEAMS1"}, row{"service_plan_id": id(22)}}},
+		{"sku_id": id(2), "service_plans": []any{}},
+		{"sku_id": id(3), "service_plans": []any{row{"service_plan_id": id(21), "service_plan_name": "TEAMS1"}}},
+	}, []int{1, 1}, ServicePlans(), Observe(plans))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sku, want := range [][]NamedPlan{1: {{uuid(21), "TEAMS1"}, {ID: uuid(22)}}, 2: nil, 3: {{uuid(21), "TEAMS1"}}, 4: nil} {
+		if d := cmp.Diff(want, plans.Plans(uuid(sku))); d != "" {
+			t.Errorf("SKU %d: -want +got\n%s", sku, d)
+		}
+	}
+}

@@ -26,15 +26,19 @@ func (p *TenantPlans) Bind(in *arrow.Schema) (err error) {
 	return err
 }
 
-// See learns.
+// See learns. A row without ids, which ServicePlans never makes, says nothing.
 func (p *TenantPlans) See(batch arrow.RecordBatch) {
 	skus, ids, names := readUUIDs(batch.Column(p.at[0])), readUUIDs(batch.Column(p.at[1])), readTexts(batch.Column(p.at[2]))
 	for row := range int(batch.NumRows()) {
-		sku, plan := skus.values[skus.at(row)], NamedPlan{ID: ids.values[ids.at(row)]}
+		skuAt, idAt := skus.at(row), ids.at(row)
+		if skuAt < 0 || idAt < 0 {
+			continue
+		}
+		plan := NamedPlan{ID: ids.values[idAt]}
 		if i := names.at(row); i >= 0 {
 			plan.Name = names.values[i]
 		}
-		p.plans[sku] = append(p.plans[sku], plan)
+		p.plans[skus.values[skuAt]] = append(p.plans[skus.values[skuAt]], plan)
 	}
 }
 

@@ -349,8 +349,12 @@ func everyTransform() map[string]transformCase {
 			ServicePlans(), tableSchema(schemas.GraphSubscribedSkus, "sku_id", "service_plans"),
 			row{"sku_id": id(1), "service_plans": []any{row{"service_plan_id": id(2)}}},
 		},
-		"rows":        {Observe(&Rows{}), signIns, signIn},
-		"dates":       {Observe(&Dates{Column: "report_refresh_date"}), schemas.ArrowSchema(reports.Decoded()), row{"report_refresh_date": date(9)}},
+		"rows":  {Observe(&Rows{}), signIns, signIn},
+		"dates": {Observe(&Dates{Column: "report_refresh_date"}), schemas.ArrowSchema(reports.Decoded()), row{"report_refresh_date": date(9)}},
+		"tenant plans": {
+			Observe(&TenantPlans{}),
+			unstamped(schemas.GraphServicePlans), row{"sku_id": id(1), "service_plan_id": id(2)},
+		},
 		"concealment": {Observe(&Concealment{Column: "user_principal_name"}), schemas.ArrowSchema(reports.Decoded()), row{"report_refresh_date": date(9)}},
 	}
 }

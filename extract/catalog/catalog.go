@@ -9,12 +9,16 @@
 // plans entitle which.
 //
 // Microsoft publishes the catalogue as a CSV file, a row per SKU and plan.
-// ParseCSV reads it as it comes. What the program carries is its compact form
-// (see WriteCompact), which holds the facts of the list and nothing else;
-// go generate writes it anew, and `seatlake catalog update` writes one for a
-// user whose tenant has newer SKUs than the program:
+// ParseCSV reads it as it comes. What the program carries is its compact form,
+// catalog.txt.gz (see WriteCompact for its lines and version), which holds the
+// facts of the list and nothing else. `seatlake catalog update` makes one for a
+// user whose tenant has newer SKUs than the program. The program's own is
+// compared with a list by
 //
-//	go test ./extract/catalog -run TestEmbedded -csv FILE -date 2026-08-19 -write
+//	go test ./extract/catalog -run TestEmbedded -csv FILE
+//
+// and made anew with -date (the day of the list) and -write; go generate does so
+// with a list that lies in the root of the repository.
 package catalog
 
 import (

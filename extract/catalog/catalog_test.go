@@ -400,6 +400,16 @@ func TestUpdateSaysWhatChanged(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got\n%s", d)
 	}
+	text := strings.Join([]string{
+		"added    " + skuC + " C (C)",
+		"removed  " + skuB + " B (B)",
+		"renamed  " + skuA + " A (A new), was A (A)",
+		"plans    " + skuA + " A (A new) has other service plans",
+		"1 added, 1 removed, 1 renamed, 1 with other plans",
+	}, "\n")
+	if d := cmp.Diff(text, got.String()); d != "" {
+		t.Errorf("as text: -want +got\n%s", d)
+	}
 	c, err := Load(into)
 	if err != nil {
 		t.Fatal(err)
@@ -407,8 +417,8 @@ func TestUpdateSaysWhatChanged(t *testing.T) {
 	if c.Source != "list.csv" || c.Date != "2026-08-19" {
 		t.Errorf("source %q, date %q", c.Source, c.Date)
 	}
-	if got, err := Update(list, into); err != nil || !got.Empty() {
-		t.Errorf("the same list changed %+v, error %v", got, err)
+	if got, err := Update(list, into); err != nil || !got.Empty() || got.String() != "no SKU changed" {
+		t.Errorf("the same list changed %v, error %v", got, err)
 	}
 	t.Run("and a list that cannot be read leaves the catalogue as it was", func(t *testing.T) {
 		save("A,A,nothing,P," + planA + ",")

@@ -11,6 +11,16 @@ import (
 	"strings"
 )
 
+const (
+	compactMagic   = "seatlake-catalog"
+	compactVersion = 1
+)
+
+var gzipMagic = []byte{0x1f, 0x8b}
+
+// WriteCompact writes the catalogue in its compact form. Equal catalogues give
+// equal bytes.
+//
 // The compact form is gzipped text of UTF-8 lines, cells separated by tabs:
 //
 //	seatlake-catalog  1
@@ -25,15 +35,6 @@ import (
 // GUIDs are lower case. The plans of a SKU are their positions in the list of
 // plans, ascending, from 0, each but the first as the distance from the one
 // before, separated by blanks. A reader refuses versions that it does not know.
-const (
-	compactMagic   = "seatlake-catalog"
-	compactVersion = 1
-)
-
-var gzipMagic = []byte{0x1f, 0x8b}
-
-// WriteCompact writes the catalogue in its compact form. Equal catalogues give
-// equal bytes.
 func (c *Catalog) WriteCompact(out io.Writer) error {
 	z, err := gzip.NewWriterLevel(out, gzip.BestCompression)
 	if err != nil {

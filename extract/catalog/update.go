@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // Diff is how a new catalogue differs from an old one. Its SKUs are by GUID.
@@ -24,6 +25,29 @@ type Rename struct {
 // Empty says that nothing changed.
 func (d Diff) Empty() bool {
 	return len(d.Added)+len(d.Removed)+len(d.Renamed)+len(d.Changed) == 0
+}
+
+// String says for people what changed, a line for each SKU.
+func (d Diff) String() string {
+	if d.Empty() {
+		return "no SKU changed"
+	}
+	var lines []string
+	line := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	for _, s := range d.Added {
+		line("added    %s %s (%s)", FormatGUID(s.ID), s.PartNumber, s.Name)
+	}
+	for _, s := range d.Removed {
+		line("removed  %s %s (%s)", FormatGUID(s.ID), s.PartNumber, s.Name)
+	}
+	for _, r := range d.Renamed {
+		line("renamed  %s %s (%s), was %s (%s)", FormatGUID(r.To.ID), r.To.PartNumber, r.To.Name, r.From.PartNumber, r.From.Name)
+	}
+	for _, s := range d.Changed {
+		line("plans    %s %s (%s) has other service plans", FormatGUID(s.ID), s.PartNumber, s.Name)
+	}
+	line("%d added, %d removed, %d renamed, %d with other plans", len(d.Added), len(d.Removed), len(d.Renamed), len(d.Changed))
+	return strings.Join(lines, "\n")
 }
 
 // Update makes a catalogue of Microsoft's CSV at path and writes it, in compact
