@@ -40,6 +40,9 @@ type csvReader struct {
 
 	cells  []*column // by position in the page's header; nil where the table has no column
 	absent []*column // those the page's header does not have
+	// runs says for each cell where the run of booleans or days that it stands in
+	// ends, the row's last cell left out; 0 if it is neither.
+	runs []int
 
 	refresh, user *column // by which rows without both are left out
 
@@ -193,7 +196,24 @@ func (r *csvReader) layout(header []string) (unknown []string, err error) {
 		}
 		r.absent = append(r.absent, c)
 	}
+	r.layRuns()
 	return unknown, nil
+}
+
+// layRuns finds the runs of cells that are read together.
+func (r *csvReader) layRuns() {
+	r.runs = append(r.runs[:0], make([]int, len(r.cells))...)
+	last := len(r.cells) - 1
+	for n := last - 1; n >= 0; n-- {
+		c := r.cells[n]
+		if c == nil || c.shape != shapeBool && c.shape != shapeDateDict {
+			continue
+		}
+		r.runs[n] = n + 1
+		if next := r.cells[n+1]; r.runs[n+1] > 0 && next.shape == c.shape {
+			r.runs[n] = r.runs[n+1]
+		}
+	}
 }
 
 // row reads the row at i, or passes an empty line.
@@ -203,21 +223,28 @@ func (r *csvReader) row(i int) (int, error) {
 		return r.lineEnd(i), nil
 	}
 	last := len(r.cells) - 1
-	for n, c := range r.cells {
-		begin := i
-		switch {
-		case c == nil:
+	for n := 0; n <= last; n++ {
+		if r.runs[n] > 0 {
+			if r.cells[n].shape == shapeBool {
+				n, i = r.bools(n, i, at)
+			} else {
+				n, i = r.dates(n, i)
+			}
+		}
+		c, begin := r.cells[n], i
+		if c == nil {
 			i = r.pass(i)
-		case c.shape == shapeBool:
-			i = r.bool(c, i)
-		case c.shape == shapeDateDict:
-			i = r.date(c, i)
-		case c.shape == shapeInt64 || c.shape == shapeInt32:
-			i = r.int(c, i)
-		case c.shape == shapeText || c.shape == shapeTextDict || c.shape == shapeList:
-			i = r.plain(c, i)
-		default:
-			i = begin - 1
+		} else {
+			switch c.shape {
+			case shapeText, shapeTextDict, shapeList:
+				i = r.plain(c, i)
+			case shapeInt32, shapeInt64:
+				i = r.int(c, i)
+			case shapeUUID:
+				i = r.guid(c, i)
+			default:
+				i = begin - 1
+			}
 		}
 		// Readers of one kind look at the bytes they expect. Whatever does not
 		// end where a cell ends is read again with all the rules.
@@ -391,14 +418,13 @@ func (r *csvReader) pass(i int) int {
 	return end
 }
 
-// plain reads an unquoted cell of a column of text, or returns -1 if it is quoted
-// or has more than ASCII.
+// plain reads an unquoted cell of a column of text, or returns -1.
 func (r *csvReader) plain(c *column, i int) int {
 	if r.b[i] == '"' {
 		return -1
 	}
 	end, wide := cellEnd(r.b, i)
-	if wide || r.b[end] != ',' && !r.atLineEnd(end) {
+	if r.b[end] != ',' && !r.atLineEnd(end) || wide && !utf8.Valid(r.b[i:end]) {
 		return -1
 	}
 	r.set(c, r.b[i:end])
@@ -435,53 +461,80 @@ var boolWords = func() (t [256]boolWord) {
 	return t
 }()
 
-// bool reads a cell of a boolean column without branches on its value, or returns
-// -1 if it is none of the words.
-func (r *csvReader) bool(c *column, i int) int {
-	t := &boolWords[r.b[i]]
-	if (binary.LittleEndian.Uint64(r.b[i:])|controls)&t.mask != t.word {
-		return -1
+// bools reads cells of boolean columns from position n of the row on, as far as
+// the run goes and the cells are words that end in a comma. It returns the first
+// cell it has not read. Which word it is decides no branch.
+func (r *csvReader) bools(n, i, at int) (int, int) {
+	b, end := r.b, r.runs[n]
+	bit, byteAt := at&7, at>>3
+	for ; n < end; n++ {
+		t := &boolWords[b[i]]
+		next := i + int(t.width)
+		if (binary.LittleEndian.Uint64(b[i:])|controls)&t.mask != t.word || b[next] != ',' {
+			break
+		}
+		c := r.cells[n]
+		if bit == 0 {
+			c.extend(1)[0] = 0
+		}
+		c.bytes[byteAt] |= t.value << bit
+		if t.null != 0 {
+			c.nulls = append(c.nulls, int32(at))
+		}
+		c.n++
+		i = next + 1
 	}
-	n := c.n
-	if n&7 == 0 {
-		c.extend(1)[0] = 0
-	}
-	c.bytes[n>>3] |= t.value << (n & 7)
-	c.nulls = append(c.nulls, int32(n))[:len(c.nulls)+int(t.null)]
-	c.n++
-	return i + int(t.width)
+	return n, i
 }
 
-// date reads a cell of a dictionary of days without branches on its value, or
-// returns -1 if its ten characters are no day.
-func (r *csvReader) date(c *column, i int) int {
-	ch := r.b[i]
-	null := 0
-	if ch < '-' {
-		null = 1
-	}
-	mask := uint64(null) - 1
-	head := binary.LittleEndian.Uint64(r.b[i:]) & mask
-	tail := binary.LittleEndian.Uint16(r.b[i+8:]) & uint16(mask)
-	s := &r.texts[(head^uint64(tail)<<48)*goldenRatio>>51]
-	if s.head != head || s.tail != tail || !s.known {
-		place := int32(0)
-		if null == 0 {
-			if !r.day.parse(r.b[i:i+10]) || r.day.year || r.day.day < 0 || r.day.day >= 1<<16 {
-				return -1
-			}
-			place = r.day.day + 1
+// dates is bools for dictionaries of days. Whether a cell is empty decides no
+// branch.
+func (r *csvReader) dates(n, i int) (int, int) {
+	b, end := r.b, r.runs[n]
+	for ; n < end; n++ {
+		null := 0
+		if b[i] == ',' {
+			null = 1
 		}
-		*s = daySlot{head, tail, true, place}
+		next := i + 10&(null-1)
+		if b[next] != ',' {
+			break
+		}
+		head := binary.LittleEndian.Uint64(b[i:]) & (uint64(null) - 1)
+		tail := binary.LittleEndian.Uint16(b[i+8:]) & (uint16(null) - 1)
+		s := &r.texts[(head^uint64(tail)<<48)*goldenRatio>>51]
+		if s.head != head || s.tail != tail || !s.known {
+			place := int32(0)
+			if null == 0 {
+				if !r.day.parse(b[i:i+10]) || r.day.year || r.day.day < 0 || r.day.day >= 1<<16 {
+					break
+				}
+				place = r.day.day + 1
+			}
+			*s = daySlot{head, tail, true, place}
+		}
+		c := r.cells[n]
+		d := c.days
+		if int(s.place) >= len(d.near) || d.near[s.place] == 0 {
+			d.add(s.place - 1)
+		}
+		c.addInt32(d.near[s.place] - 1)
+		c.nulls = append(c.nulls, int32(c.n))[:len(c.nulls)+null]
+		c.n++
+		i = next + 1
 	}
-	d := c.days
-	if int(s.place) >= len(d.near) || d.near[s.place] == 0 {
-		d.add(s.place - 1)
+	return n, i
+}
+
+// guid reads a cell that is a GUID in its usual form, or returns -1.
+func (r *csvReader) guid(c *column, i int) int {
+	u, ok := parseUUID(r.b[i : i+36])
+	if !ok {
+		return -1
 	}
-	c.addInt32(d.near[s.place] - 1)
-	c.nulls = append(c.nulls, int32(c.n))[:len(c.nulls)+null]
+	copy(c.extend(16), u[:])
 	c.n++
-	return i + 10&(null-1)
+	return i + 36
 }
 
 // int reads a cell of an integer column, or returns -1 if it is not made of up
