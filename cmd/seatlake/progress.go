@@ -37,7 +37,7 @@ type Reporter struct {
 // NewReporter makes a reporter for a stream. logFormat is text or json; lines of
 // JSON go without bars, also on a terminal. A quiet reporter only warns.
 func NewReporter(stderr io.Writer, tty bool, logFormat string, quiet bool) *Reporter {
-	r := &Reporter{now: time.Now, out: stderr, width: 80}
+	r := &Reporter{now: func() time.Time { return time.Now().UTC() }, out: stderr, width: 80}
 	level := slog.LevelInfo
 	if quiet {
 		level = slog.LevelWarn
@@ -47,6 +47,7 @@ func NewReporter(stderr io.Writer, tty bool, logFormat string, quiet bool) *Repo
 		r.handler = slog.NewJSONHandler(lines{r}, &slog.HandlerOptions{Level: level, ReplaceAttr: redact})
 	case tty:
 		r.handler = tint.NewTextHandler(lines{r}, &tint.Options{Level: level, ReplaceAttr: redact, TimeFormat: time.TimeOnly})
+		r.now = time.Now // people look at their own clock
 		r.bars = !quiet
 	default:
 		r.handler = slog.NewTextHandler(lines{r}, &slog.HandlerOptions{Level: level, ReplaceAttr: redact})
@@ -80,7 +81,7 @@ func (r *Reporter) Source(name string) *SourceProgress {
 	if r.bars {
 		// It draws into the air: the reporter puts the bars on the screen, since
 		// several are there at a time. Without an interval it starts no goroutine.
-		s.bar = progressbar.NewOptions64(-1, progressbar.OptionSetWriter(io.Discard), progressbar.OptionShowCount(),
+		s.bar = progressbar.NewOptions64(-1, progressbar.OptionSetWriter(io.Discard),
 			progressbar.OptionSpinnerType(14), progressbar.OptionSetSpinnerChangeInterval(0))
 	}
 	r.sources = append(r.sources, s)
@@ -209,7 +210,7 @@ func (r *Reporter) draw() {
 // line is the bar of a source. How much there is to come is not known: Graph does
 // not tell before the last page.
 func (s *SourceProgress) line() string {
-	s.bar.Describe(fmt.Sprintf("%-36s %12s rows %9.1f MB %5d pages",
+	s.bar.Describe(fmt.Sprintf("%-33s %10s rows %7.1f MB %4d pages",
 		s.name, humanize.Comma(s.rows), float64(s.bytes)/(1<<20), s.pages))
 	s.bar.RenderBlank()
 	return strings.TrimSpace(strings.Trim(s.bar.String(), "\r"))
