@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"seatlake/schemas"
-	// "seatlake/sql"
+	"seatlake/sql"
 )
 
 // docsCommand generates what docs/ says of tables and marts, for `make golden`.
@@ -51,7 +51,7 @@ Parquet files under `+"`data/`"+` and text in marts, gold and query output. Time
 		}
 	}
 	fmt.Fprint(w, "\n## Models\n\n")
-	return nil // SQLDOCS
+	return sql.Docs(w)
 }
 
 // dictionaryRow prints a column and, below it, its members.
