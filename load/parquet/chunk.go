@@ -56,10 +56,12 @@ func (e *chunkEncoder) encode(l *leaf, offset int64) ([]byte, format.ColumnMetaD
 		Codec:        format.Zstd,
 		Statistics:   format.Statistics{NullCount: int64(l.nulls())},
 	}
-	dict, ids := e.dictionaryOf(l)
+	dict, ids, err := e.dictionaryOf(l)
+	if err != nil {
+		return nil, meta, err
+	}
 	body := e.levels(l)
 	var encoding format.Encoding
-	var err error
 	if dict != nil {
 		encoding = format.RLEDictionary
 		width := bits.Len(uint(dict.n - 1))
@@ -124,14 +126,15 @@ func (e *chunkEncoder) levels(l *leaf) []byte {
 
 // dictionaryOf is the leaf's dictionary and the place in it of each value: the
 // declared one, or one made of values that repeat. It is nil when there are no
-// values, or when at least half of undeclared ones are distinct.
-func (e *chunkEncoder) dictionaryOf(l *leaf) (*dictionary, []int32) {
+// values, when at least half of undeclared ones are distinct, and when integers
+// take less room without.
+func (e *chunkEncoder) dictionaryOf(l *leaf) (*dictionary, []int32, error) {
 	if l.declared && l.dictionary.n > 0 {
-		return &l.dictionary, l.ids
+		return &l.dictionary, l.ids, nil
 	}
 	v := &l.values
 	if v.kind == schemas.Bool || v.n < 2 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	e.found.reset()
 	e.found.kind = v.kind
@@ -139,10 +142,22 @@ func (e *chunkEncoder) dictionaryOf(l *leaf) (*dictionary, []int32) {
 	for i := range v.n {
 		e.ids = append(e.ids, e.found.add(v, i))
 		if 2*e.found.n >= v.n {
-			return nil, nil
+			return nil, nil, nil
 		}
 	}
-	return &e.found, e.ids
+	if len(v.ints) > 0 && e.found.n > v.n/16 {
+		// A dictionary of so many integers saves little but for their places;
+		// suppose that its entries cost as much as any of the values.
+		_, cost, err := e.sample(v)
+		if err != nil {
+			return nil, nil, err
+		}
+		places := v.n * bits.Len(uint(e.found.n-1)) / 8
+		if places*sampleSize >= (v.n-e.found.n)*cost {
+			return nil, nil, nil
+		}
+	}
+	return &e.found, e.ids, nil
 }
 
 // plain appends values without a dictionary: text with its lengths in front,
@@ -162,16 +177,11 @@ func (e *chunkEncoder) plain(body []byte, v *values) ([]byte, format.Encoding, e
 	case schemas.Float64:
 		return appendInts(body, v), format.Plain, nil
 	}
-	sample := values{kind: v.kind, n: min(v.n, sampleSize)}
-	sample.ints = v.ints[:sample.n]
-	if err := e.differences(&sample); err != nil {
+	asDifferences, _, err := e.sample(v)
+	if err != nil {
 		return nil, 0, err
 	}
-	e.compressed = e.zstd.EncodeAll(e.packed, e.compressed[:0])
-	differences := len(e.compressed)
-	e.entries = appendInts(e.entries[:0], &sample)
-	e.compressed = e.zstd.EncodeAll(e.entries, e.compressed[:0])
-	if len(e.compressed) < differences {
+	if !asDifferences {
 		return appendInts(body, v), format.Plain, nil
 	}
 	if err := e.differences(v); err != nil {
@@ -182,6 +192,25 @@ func (e *chunkEncoder) plain(body []byte, v *values) ([]byte, format.Encoding, e
 
 // sampleSize is how many integers are compressed both ways to find the better.
 const sampleSize = 4096
+
+// sample says whether integers compress better as differences, and to how many
+// bytes sampleSize of them do.
+func (e *chunkEncoder) sample(v *values) (asDifferences bool, cost int, err error) {
+	first := values{kind: v.kind, n: min(v.n, sampleSize)}
+	first.ints = v.ints[:first.n]
+	if first.n == 0 {
+		return false, 0, nil
+	}
+	if err := e.differences(&first); err != nil {
+		return false, 0, err
+	}
+	e.compressed = e.zstd.EncodeAll(e.packed, e.compressed[:0])
+	differences := len(e.compressed)
+	e.entries = appendInts(e.entries[:0], &first)
+	e.compressed = e.zstd.EncodeAll(e.entries, e.compressed[:0])
+	plain := len(e.compressed)
+	return differences <= plain, min(differences, plain) * sampleSize / first.n, nil
+}
 
 // differences sets packed to the integers in DELTA_BINARY_PACKED encoding.
 func (e *chunkEncoder) differences(v *values) (err error) {

@@ -195,8 +195,11 @@ func (s *slots) repetition(i int) byte {
 }
 
 func appendRepeated(dst []byte, b byte, n int) []byte {
-	for range n {
-		dst = append(dst, b)
+	dst = slices.Grow(dst, n)
+	end := len(dst)
+	dst = dst[:end+n]
+	for i := end; i < len(dst); i++ {
+		dst[i] = b
 	}
 	return dst
 }
