@@ -72,19 +72,10 @@ var groupOf = [skuCount]int{
 	projectPremium: 4, frontier: 5,
 }
 
-// suites is how 100 members are spread over suites; -1 is none.
-var suites = func() (out [100]int8) {
-	i := 0
-	for _, s := range []struct{ sku, share int8 }{
-		{e5, 15}, {e3, 33}, {f3, 20}, {officeE3, 7}, {officeE1, 5}, {businessPremium, 3}, {exchangeP1, 4}, {appsEnterprise, 2}, {-1, 11},
-	} {
-		for range s.share {
-			out[i] = s.sku
-			i++
-		}
-	}
-	return out
-}()
+// suites is how 100 members are spread over suites; the rest have none.
+var suites = []struct{ sku, share int }{
+	{e5, 15}, {e3, 33}, {f3, 20}, {officeE3, 7}, {officeE1, 5}, {businessPremium, 3}, {exchangeP1, 4}, {appsEnterprise, 2},
+}
 
 // suite is the main licence of a user, or -1.
 func (t *Tenant) suite(i int, p person) int {
@@ -92,10 +83,16 @@ func (t *Tenant) suite(i int, p person) int {
 		return -1
 	}
 	// 61 has no factor in common with 100: every 100 users have all shares.
-	return int(suites[(uint64(i)*61+t.o.Seed%100)%100])
+	x := int((uint64(i)*61 + t.o.Seed%100) % 100)
+	for _, s := range suites {
+		if x -= s.share; x < 0 {
+			return s.sku
+		}
+	}
+	return -1
 }
 
-// holdings appends the SKUs of a user.
+// holdings appends the SKUs of a user to dst, which is empty.
 func (t *Tenant) holdings(i int, dst []holding) []holding {
 	p := t.person(i)
 	if p.room {

@@ -10,6 +10,10 @@ import (
 // Its iterators walk the tenant in the order of the list of users and stop when the
 // function returns false; nothing is held.
 //
+// Usage reports and sign-ins that are refused or concealed by the tenant's options
+// are not measured in its truth either. Refused users or SKUs leave no marts at all,
+// and the truth takes no notice of that.
+//
 // Dates are midnights in UTC; the zero time is "none". Days is -1 for "none".
 type Truth struct{ t *Tenant }
 
