@@ -502,7 +502,7 @@ func (r *csvReader) dates(n, i int) (int, int) {
 		}
 		head := binary.LittleEndian.Uint64(b[i:]) & (uint64(null) - 1)
 		tail := binary.LittleEndian.Uint16(b[i+8:]) & (uint16(null) - 1)
-		s := &r.texts[(head^uint64(tail)<<48)*goldenRatio>>51]
+		s := &r.texts[daySlotOf(head, tail)]
 		if s.head != head || s.tail != tail || !s.known {
 			place := int32(0)
 			if null == 0 {
@@ -524,6 +524,15 @@ func (r *csvReader) dates(n, i int) (int, int) {
 		i = next + 1
 	}
 	return n, i
+}
+
+// daySlotOf is the slot for ten characters: the last digits of year, month and
+// day. Only days sixteen years apart share one, and the null has its own.
+func daySlotOf(head uint64, tail uint16) uint64 {
+	y := head>>16&15*10 + head>>24&15
+	m := head>>40&15*10 + head>>48&15
+	d := uint64(tail)&15*10 + uint64(tail)>>8&15
+	return y&15<<9 | m&15<<5 | d&31
 }
 
 // guid reads a cell that is a GUID in its usual form, or returns -1.
