@@ -111,6 +111,11 @@ func (r *csvReader) read(text []byte, full func() bool) error {
 		return err
 	}
 	before := r.total + r.skipped
+	defer func() {
+		for _, name := range unknown {
+			r.unknown[name] += r.total + r.skipped - before
+		}
+	}()
 	for i < r.end {
 		if i, err = r.row(i); err != nil {
 			return err
@@ -118,9 +123,6 @@ func (r *csvReader) read(text []byte, full func() bool) error {
 		if !full() {
 			return errStopped
 		}
-	}
-	for _, name := range unknown {
-		r.unknown[name] += r.total + r.skipped - before
 	}
 	return nil
 }
@@ -385,24 +387,24 @@ func (r *report) quoted(open int) (v []byte, next int, err error) {
 		if n < 0 {
 			return nil, 0, r.at(open, fmt.Errorf("a quote is opened and not closed within %d bytes", limit-open))
 		}
-		close := i + n
-		if r.b[close+1] == '"' {
-			r.scratch = append(r.scratch, r.b[i:close+1]...)
+		quote := i + n
+		if r.b[quote+1] == '"' {
+			r.scratch = append(r.scratch, r.b[i:quote+1]...)
 			doubled = true
-			i = close + 2
+			i = quote + 2
 			continue
 		}
-		if v = r.b[i:close]; doubled {
+		if v = r.b[i:quote]; doubled {
 			r.scratch = append(r.scratch, v...)
 			v = r.scratch
 		}
-		if r.b[close+1] != ',' && !r.atLineEnd(close+1) {
+		if r.b[quote+1] != ',' && !r.atLineEnd(quote+1) {
 			return nil, 0, r.at(open, fmt.Errorf("text behind the closing quote of %q", cut(v)))
 		}
 		if !utf8.Valid(v) {
 			return nil, 0, r.at(open, fmt.Errorf("invalid UTF-8 in %q", cut(v)))
 		}
-		return v, close + 1, nil
+		return v, quote + 1, nil
 	}
 }
 

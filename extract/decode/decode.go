@@ -103,6 +103,9 @@ const maxText = 1 << 30
 // table's order. Errors of the pages pass through; the decoder's own are
 // *pipeline.Error with the table as source and the page's number. Rows of a page
 // that fails, and rows waiting for their batch to fill, are not yielded.
+//
+// Strings taken out of a batch lie in its buffers, which serve the next batch:
+// whoever wants them longer retains the batch or clones them.
 func (d *Decoder) Stream(pages pipeline.Pages) pipeline.Stream {
 	return pipeline.Stream{Schema: d.schema, Batches: func(yield func(arrow.RecordBatch, error) bool) {
 		d.drift = Drift{}

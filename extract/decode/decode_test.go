@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -416,6 +417,44 @@ func TestRetainedBatches(t *testing.T) {
 			t.Errorf("retained batch %d has changed", i)
 		}
 		batch.Release()
+	}
+}
+
+func TestBatchesMayBeReleasedElsewhere(t *testing.T) {
+	g := newGen(4)
+	var pages []string
+	var want [][]any
+	for range 20 {
+		pages = append(pages, textOf(t, g.usersPage(5, false)))
+		rows, err := oracleJSON(schemas.GraphUsers, pages[len(pages)-1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, rows...)
+	}
+	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
+	defer mem.AssertSize(t, 0)
+	batches := make(chan arrow.RecordBatch, 4)
+	got := make(chan [][]any)
+	go func() {
+		var rows [][]any
+		for batch := range batches {
+			rows = append(rows, rowsOf(batch)...)
+			batch.Release()
+		}
+		got <- rows
+	}()
+	for batch, err := range decode.JSON(schemas.GraphUsers, decode.Options{BatchRows: 5, Alloc: mem}).Stream(pagesOf(pages...)).Batches {
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		batch.Retain()
+		batches <- batch
+	}
+	close(batches)
+	if !reflect.DeepEqual(want, <-got) {
+		t.Error("rows differ")
 	}
 }
 

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -512,9 +513,10 @@ func (r *jsonReader) uuid(c *column, i int) int {
 	return next
 }
 
-// setUUID appends the GUID in v, or null if it is blank.
+// setUUID appends the GUID in v, or null if it is blank. White space around it,
+// the no-break space included, comes with GUIDs that people paste.
 func (c *column) setUUID(v []byte) bool {
-	v = trimSpace(v)
+	v = bytes.TrimSpace(v)
 	if len(v) == 0 {
 		c.addNull()
 		return true

@@ -40,10 +40,6 @@ func hex8(x uint64) (v uint32, bad uint64) {
 	return uint32(n | n>>16), bad
 }
 
-// trimSpace removes white space around a GUID, the no-break space included:
-// people paste them.
-func trimSpace(v []byte) []byte { return bytes.TrimSpace(v) }
-
 // dayText remembers the ten characters of a day and what they mean.
 type dayText struct {
 	head uint64
