@@ -1,6 +1,7 @@
 package graphsim
 
 import (
+	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -28,60 +29,58 @@ func (t *Tenant) hasReport(string) bool { return true }
 func (t *Tenant) report(out io.Writer, function, period string) error {
 	kind, ok := findReport(function)
 	if !ok {
-		return unknownProperty(function)
+		return fmt.Errorf("%s is not a report of the tenant", function)
 	}
 	return t.writeReport(out, kind, period)
 }
 
 // rows gives what writes rows. The function reuses its memory and serves one page.
-func (t *Tenant) rows(source string, beta bool, asked []string) (func(w *text, i int), error) {
+func (t *Tenant) rows(source string, beta bool, asked []string) (write func(w *text, i int), unknown string) {
 	switch source {
 	case "users":
-		ps, err := userProperties(beta, asked)
-		if err != nil {
-			return nil, err
+		ps, unknown := userProperties(beta, asked)
+		if unknown != "" {
+			return nil, unknown
 		}
 		u := new(user)
 		return func(w *text, i int) {
 			t.user(u, i)
 			t.writeUser(w, u, ps)
-		}, nil
+		}, ""
 	case "sign_ins":
-		ps, err := choose(signInProperties, asked, func(p *signInProperty) string { return p.name })
-		if err != nil {
-			return nil, err
+		ps, unknown := choose(signInProperties, asked, func(p *signInProperty) string { return p.name })
+		if unknown != "" {
+			return nil, unknown
 		}
 		s := new(signIn)
 		return func(w *text, i int) {
 			t.signIn(s, i)
 			t.writeSignIn(w, s, ps)
-		}, nil
+		}, ""
 	case "subscriptions":
-		return t.writeSubscription, nil
+		return t.writeSubscription, ""
 	default:
-		return t.writeSKU, nil
+		return t.writeSKU, ""
 	}
 }
 
 // userProperties are the asked properties of a user, or the default ones of a
 // version.
-func userProperties(beta bool, asked []string) ([]*property, error) {
+func userProperties(beta bool, asked []string) (ps []*property, unknown string) {
 	if asked != nil {
 		return choose(properties, asked, func(p *property) string { return p.name })
 	}
-	var ps []*property
 	for i := range properties {
 		if p := &properties[i]; p.basic || beta && !p.wide {
 			ps = append(ps, p)
 		}
 	}
-	return ps, nil
+	return ps, ""
 }
 
 // choose gives the asked properties in the order they are written, all of them when
-// none is named.
-func choose[P any](all []P, asked []string, name func(*P) string) ([]*P, error) {
-	var ps []*P
+// none is named; or the first of the asked that is unknown.
+func choose[P any](all []P, asked []string, name func(*P) string) (ps []*P, unknown string) {
 	for i := range all {
 		if asked == nil || slices.Contains(asked, name(&all[i])) {
 			ps = append(ps, &all[i])
@@ -89,10 +88,10 @@ func choose[P any](all []P, asked []string, name func(*P) string) ([]*P, error) 
 	}
 	for _, a := range asked {
 		if !slices.ContainsFunc(ps, func(p *P) bool { return name(p) == a }) {
-			return nil, unknownProperty(a)
+			return nil, a
 		}
 	}
-	return ps, nil
+	return ps, ""
 }
 
 // subscription is the id of a SKU's only subscription.
@@ -131,7 +130,7 @@ func (t *Tenant) writeSKU(w *text, i int) {
 	w.int(u.lockedOut)
 	w.raw(`},"servicePlans":`)
 	t.writeServicePlans(w, p, u)
-	w.close('}')
+	w.byte('}')
 }
 
 func (p *product) appliesTo() string {
@@ -142,10 +141,10 @@ func (p *product) appliesTo() string {
 }
 
 func (t *Tenant) writeServicePlans(w *text, p *product, u units) {
-	w.open('[')
+	w.byte('[')
 	for i, pl := range p.plans {
 		if i > 0 {
-			w.comma()
+			w.byte(',')
 		}
 		status, to := "Success", "User"
 		switch {
@@ -167,7 +166,7 @@ func (t *Tenant) writeServicePlans(w *text, p *product, u units) {
 		w.raw(to)
 		w.raw(`"}`)
 	}
-	w.close(']')
+	w.byte(']')
 }
 
 // writeSubscription writes the one subscription behind a SKU.
@@ -190,5 +189,5 @@ func (t *Tenant) writeSubscription(w *text, i int) {
 	w.int(u.enabled + u.warning + u.suspended + u.lockedOut)
 	w.raw(`,"serviceStatus":`)
 	t.writeServicePlans(w, p, u)
-	w.close('}')
+	w.byte('}')
 }

@@ -60,13 +60,15 @@ func Folder(dir string, o Options) (*FolderTenant, error) {
 		return nil, fmt.Errorf("graphsim: %w", err)
 	}
 	t := &FolderTenant{o: o, lists: map[string]*list{}, csv: map[string][]byte{}, conceals: o.Concealed}
-	for source, base := range map[string]string{"users": "users", "sign_ins": "signIns", "subscribed_skus": "subscribedSkus", "subscriptions": "subscriptions"} {
-		l, err := readList(dir, base)
+	for _, c := range []struct{ source, base string }{
+		{"users", "users"}, {"sign_ins", "signIns"}, {"subscribed_skus", "subscribedSkus"}, {"subscriptions", "subscriptions"},
+	} {
+		l, err := readList(dir, c.base)
 		if err != nil {
 			return nil, fmt.Errorf("graphsim: folder %s: %w", dir, err)
 		}
 		if l != nil {
-			t.lists[source] = l
+			t.lists[c.source] = l
 		}
 	}
 	if l := t.lists["sign_ins"]; l != nil {
@@ -223,7 +225,7 @@ func (t *FolderTenant) limit(source string, i int) int {
 
 // rows writes rows as they stand in the files, without properties that were not
 // asked for. A property is unknown when neither Graph nor any file has it.
-func (t *FolderTenant) rows(source string, _ bool, asked []string) (func(w *text, i int), error) {
+func (t *FolderTenant) rows(source string, _ bool, asked []string) (write func(w *text, i int), unknown string) {
 	l := t.lists[source]
 	if l == nil {
 		l = &list{}
@@ -232,26 +234,26 @@ func (t *FolderTenant) rows(source string, _ bool, asked []string) (func(w *text
 		graphs := source == "users" && slices.ContainsFunc(properties, func(p property) bool { return p.name == a }) ||
 			source == "sign_ins" && slices.ContainsFunc(signInProperties, func(p signInProperty) bool { return p.name == a })
 		if !graphs && !l.known[a] {
-			return nil, unknownProperty(a)
+			return nil, a
 		}
 	}
 	return func(w *text, i int) {
-		w.open('{')
+		w.byte('{')
 		first := true
 		for _, m := range l.rows[i] {
 			if asked != nil && !slices.Contains(asked, m.name) && !strings.Contains(m.name, "@") {
 				continue
 			}
 			if !first {
-				w.comma()
+				w.byte(',')
 			}
 			first = false
 			w.str(m.name)
-			w.open(':')
+			w.byte(':')
 			w.b = append(w.b, m.value...)
 		}
-		w.close('}')
-	}, nil
+		w.byte('}')
+	}, ""
 }
 
 func (t *FolderTenant) concealed() bool { return t.conceals }

@@ -24,19 +24,15 @@ type content interface {
 	span(source string, ge, le int64) (from, to int, ok bool)
 	// limit is where a page that begins with row i ends at the latest.
 	limit(source string, i int) int
-	// rows writes the rows of a collection with the asked properties, nil for the
-	// default ones. An unknown property is an error of type unknownProperty.
-	rows(source string, beta bool, asked []string) (func(w *text, i int), error)
+	// rows gives what writes rows of a collection with the asked properties, nil for
+	// the default ones; or the first property that is unknown.
+	rows(source string, beta bool, asked []string) (write func(w *text, i int), unknown string)
 	// concealed says whether usage reports hide names.
 	concealed() bool
 	// hasReport and report give a usage report.
 	hasReport(function string) bool
 	report(out io.Writer, function, period string) error
 }
-
-type unknownProperty string
-
-func (p unknownProperty) Error() string { return "unknown property " + string(p) }
 
 // endpoint is a collection that Graph lists.
 type endpoint struct {
@@ -259,34 +255,86 @@ func (s *Server) openToken(source, token string) (from, page int, ok bool) {
 func (s *Server) serveCollection(w http.ResponseWriter, r *http.Request, e *endpoint, beta bool) {
 	q, code, message := s.parse(r, e)
 	f, done := s.before(w, r, e.source, q, slices.Concat(answers, damages, links))
-	if done {
+	if done || s.forbids(w, r, e, q) {
 		return
 	}
-	switch withSignIns := slices.Contains(q.asked, signInActivity); {
-	case !s.allows(e.permission) || withSignIns && e.source == "users" && !s.allows("AuditLog.Read.All"):
-		s.refuse(w, r, http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
-		return
-	case s.o.NoPremium && (withSignIns && e.source == "users" || e.source == "sign_ins"):
-		s.refuse(w, r, http.StatusForbidden, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", "Neither tenant is B2C or tenant doesn't have premium license")
-		return
-	case code != "":
+	if code != "" {
 		s.refuse(w, r, http.StatusBadRequest, code, message)
 		return
 	}
-	write, err := s.content.rows(e.source, beta, q.asked)
-	if err != nil {
-		s.refuse(w, r, http.StatusBadRequest, "BadRequest", fmt.Sprintf("Could not find a property named '%s' on type 'microsoft.graph.%s'.", string(err.(unknownProperty)), e.entity))
+	write, unknown := s.content.rows(e.source, beta, q.asked)
+	if unknown != "" {
+		s.refuse(w, r, http.StatusBadRequest, "BadRequest", fmt.Sprintf("Could not find a property named '%s' on type 'microsoft.graph.%s'.", unknown, e.entity))
 		return
 	}
-	from, to, ok := s.content.span(e.source, q.ge, q.le)
+	first, to, ok := s.content.span(e.source, q.ge, q.le)
 	if !ok {
 		s.refuse(w, r, http.StatusNotFound, "Request_ResourceNotFound", fmt.Sprintf("Resource '%s' does not exist or one of its queried reference-property objects are not present.", e.path))
 		return
 	}
-	total := to - from
+	from := first
 	if q.from >= 0 {
 		from = min(q.from, to)
 	}
+	end := min(to, s.content.limit(e.source, from))
+	if size := s.pageSize(e, q); size < end-from {
+		end = from + size
+	}
+	if f.Kind == EmptyPage {
+		end = from
+	}
+
+	page := pages.Get().(*text)
+	defer pages.Put(page)
+	page.b, page.ascii = page.b[:0], s.o.ValueFirst
+	page.raw(`{"@odata.context":`)
+	page.str(s.context(e, q, beta))
+	if q.count && q.page == 1 {
+		page.raw(`,"@odata.count":`)
+		page.int(to - first)
+	}
+	link := s.nextLink(r, e, q, f, from, end, to)
+	value := func() {
+		page.raw(`,"value":[`)
+		writeRows(page, write, e, q, f, from, end)
+		page.byte(']')
+	}
+	if s.o.ValueFirst {
+		value()
+	}
+	if link != "" {
+		page.raw(`,"@odata.nextLink":`)
+		page.str(link)
+	}
+	if !s.o.ValueFirst {
+		value()
+	}
+	page.byte('}')
+	if f.Kind == MalformedJSON {
+		page.b = append(page.b[:len(page.b)*2/3], "\x00,,}"...)
+	}
+	w.Header().Set("Content-Type", "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8")
+	w.Header().Set("OData-Version", "4.0")
+	w.Header().Set("x-ms-resource-unit", "1")
+	s.send(w, r, page.b, f.Kind)
+}
+
+// forbids refuses what the application was not granted or the tenant has not bought.
+func (s *Server) forbids(w http.ResponseWriter, r *http.Request, e *endpoint, q query) bool {
+	withSignIns := e.source == "users" && slices.Contains(q.asked, signInActivity)
+	switch {
+	case !s.allows(e.permission), withSignIns && !s.allows("AuditLog.Read.All"):
+		s.refuse(w, r, http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+	case s.o.NoPremium && (withSignIns || e.source == "sign_ins"):
+		s.refuse(w, r, http.StatusForbidden, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", "Neither tenant is B2C or tenant doesn't have premium license")
+	default:
+		return false
+	}
+	return true
+}
+
+// pageSize is the most rows of a page.
+func (s *Server) pageSize(e *endpoint, q query) int {
 	size := e.def
 	if q.top > 0 {
 		size = min(q.top, e.max)
@@ -297,73 +345,41 @@ func (s *Server) serveCollection(w http.ResponseWriter, r *http.Request, e *endp
 	if s.o.PageSize > 0 && e.max < math.MaxInt {
 		size = min(size, s.o.PageSize)
 	}
-	end := min(to, s.content.limit(e.source, from))
-	if size < end-from {
-		end = from + size
-	}
-	if f.Kind == EmptyPage {
-		end = from
-	}
+	return size
+}
 
-	page := pages.Get().(*text)
-	defer pages.Put(page)
-	page.b, page.ascii = page.b[:0], s.o.ValueFirst
-	value := func() {
-		page.raw(`"value":[`)
-		first := true
-		row := func(i int) {
-			if !first {
-				page.comma()
-			}
-			first = false
-			write(page, i)
-		}
-		// Paging sign-ins repeats a row now and then.
-		if e.source == "sign_ins" && q.page%3 == 2 && from > 0 && end > from {
-			row(from - 1)
-		}
-		for i := from; i < end; i++ {
-			row(i)
-		}
-		if f.Kind == RepeatedRow && end > from {
-			row(end - 1)
-		}
-		page.close(']')
-	}
-	version := "v1.0"
+// context is the @odata.context of a page.
+func (s *Server) context(e *endpoint, q query, beta bool) string {
+	version, asked := "v1.0", ""
 	if beta {
 		version = "beta"
 	}
-	page.raw(`{"@odata.context":`)
-	context := s.GraphURL + "/" + version + "/$metadata#" + e.path
 	if q.asked != nil {
-		context += "(" + strings.Join(q.asked, ",") + ")"
+		asked = "(" + strings.Join(q.asked, ",") + ")"
 	}
-	page.str(context)
-	if q.count && q.page == 1 {
-		page.raw(`,"@odata.count":`)
-		page.int(total)
+	return s.GraphURL + "/" + version + "/$metadata#" + e.path + asked
+}
+
+// writeRows writes the rows [from, end). Paging sign-ins repeats the last row of the
+// page before now and then; a fault repeats the last of this one.
+func writeRows(page *text, write func(*text, int), e *endpoint, q query, f Fault, from, end int) {
+	if from == end {
+		return
 	}
-	if s.o.ValueFirst {
-		page.comma()
-		value()
+	if e.source == "sign_ins" && q.page%3 == 2 && from > 0 {
+		write(page, from-1)
+		page.byte(',')
 	}
-	if link := s.nextLink(r, e, q, f, from, end, to); link != "" {
-		page.raw(`,"@odata.nextLink":`)
-		page.str(link)
+	for i := from; i < end; i++ {
+		if i > from {
+			page.byte(',')
+		}
+		write(page, i)
 	}
-	if !s.o.ValueFirst {
-		page.comma()
-		value()
+	if f.Kind == RepeatedRow {
+		page.byte(',')
+		write(page, end-1)
 	}
-	page.close('}')
-	if f.Kind == MalformedJSON {
-		page.b = append(page.b[:len(page.b)*2/3], "\x00,,}"...)
-	}
-	w.Header().Set("Content-Type", "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8")
-	w.Header().Set("OData-Version", "4.0")
-	w.Header().Set("x-ms-resource-unit", "1")
-	s.send(w, r, page.b, f.Kind)
 }
 
 // pages are buffers for the text of a page.

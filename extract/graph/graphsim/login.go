@@ -160,7 +160,7 @@ func (s *Server) loginError(w http.ResponseWriter, status, number int, code, mes
 	t.str(correlation)
 	t.raw(`,"error_uri":`)
 	t.str(fmt.Sprintf("https://login.microsoftonline.com/error?code=%d", number))
-	t.close('}')
+	t.byte('}')
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	w.Write(t.b)

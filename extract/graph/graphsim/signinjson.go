@@ -56,9 +56,9 @@ var signInProperties = []signInProperty{
 		w.guid(r.guid())
 	}},
 	{"createdDateTime", func(_ *Tenant, w *text, s *signIn) {
-		w.open('"')
+		w.byte('"')
 		w.b = appendInstant(w.b, s.at)
-		w.close('"')
+		w.byte('"')
 	}},
 	{"userDisplayName", quoted(func(s *signIn) string { return s.who.display })},
 	{"userPrincipalName", quoted(func(s *signIn) string { return s.upn })},
@@ -68,7 +68,7 @@ var signInProperties = []signInProperty{
 	{"ipAddress", func(_ *Tenant, w *text, s *signIn) {
 		w.raw(`"203.0.113.`)
 		w.int(s.user % 250)
-		w.close('"')
+		w.byte('"')
 	}},
 	{"clientAppUsed", quoted(func(s *signIn) string { return s.app.client })},
 	{"correlationId", func(t *Tenant, w *text, s *signIn) {
@@ -93,7 +93,7 @@ var signInProperties = []signInProperty{
 		w.str(o.reason)
 		w.raw(`,"additionalDetails":`)
 		w.strOrNull(o.details)
-		w.close('}')
+		w.byte('}')
 	}},
 	{"deviceDetail", func(_ *Tenant, w *text, s *signIn) {
 		w.raw(`{"deviceId":"","displayName":"","operatingSystem":"`)
@@ -138,17 +138,17 @@ var signInProperties = []signInProperty{
 }
 
 func (t *Tenant) writeSignIn(w *text, s *signIn, asked []*signInProperty) {
-	w.open('{')
+	w.byte('{')
 	for i := range asked {
 		p := asked[i]
 		if t.o.ValueFirst {
 			p = asked[len(asked)-1-i]
 		}
 		if i > 0 {
-			w.comma()
+			w.byte(',')
 		}
 		w.key(p.name)
 		p.write(t, w, s)
 	}
-	w.close('}')
+	w.byte('}')
 }

@@ -64,11 +64,9 @@ func (t *text) strOrNull(s string) {
 	t.str(s)
 }
 
-func (t *text) bool(v bool)  { t.b = strconv.AppendBool(t.b, v) }
-func (t *text) int(v int)    { t.b = strconv.AppendInt(t.b, int64(v), 10) }
-func (t *text) open(c byte)  { t.b = append(t.b, c) }
-func (t *text) close(c byte) { t.b = append(t.b, c) }
-func (t *text) comma()       { t.b = append(t.b, ',') }
+func (t *text) bool(v bool) { t.b = strconv.AppendBool(t.b, v) }
+func (t *text) int(v int)   { t.b = strconv.AppendInt(t.b, int64(v), 10) }
+func (t *text) byte(c byte) { t.b = append(t.b, c) }
 
 // key writes `"name":`.
 func (t *text) key(name string) {

@@ -191,11 +191,11 @@ var properties = []property{
 	{name: "surname", basic: true, write: str(func(u *user) string { return u.last.text })},
 	{name: "mail", basic: true, write: str(func(u *user) string { return u.mail })},
 	{name: "otherMails", write: func(_ *Tenant, w *text, u *user) {
-		w.open('[')
+		w.byte('[')
 		if u.guest || u.index%9 == 4 && u.mail != "" {
 			w.str("private+" + strings.ToLower(u.given.ascii) + strconv.Itoa(u.index) + "@example.net")
 		}
-		w.close(']')
+		w.byte(']')
 	}},
 	{name: "businessPhones", basic: true, write: func(_ *Tenant, w *text, u *user) { w.raw("[]") }},
 	{name: "mobilePhone", basic: true, write: null},
@@ -308,14 +308,14 @@ func userType(u *user) string {
 }
 
 func writeLicenses(t *Tenant, w *text, u *user) {
-	w.open('[')
+	w.byte('[')
 	first := true
 	for _, h := range u.held {
 		if !h.seat {
 			continue
 		}
 		if !first {
-			w.comma()
+			w.byte(',')
 		}
 		first = false
 		w.raw(`{"disabledPlans":`)
@@ -324,29 +324,29 @@ func writeLicenses(t *Tenant, w *text, u *user) {
 		w.raw(t.products[h.sku].id)
 		w.raw(`"}`)
 	}
-	w.close(']')
+	w.byte(']')
 }
 
 func (t *Tenant) writeDisabled(w *text, h holding) {
-	w.open('[')
+	w.byte('[')
 	for i, id := range t.products[h.sku].disabled[h.disabled] {
 		if i > 0 {
-			w.comma()
+			w.byte(',')
 		}
-		w.open('"')
+		w.byte('"')
 		w.raw(id)
-		w.close('"')
+		w.byte('"')
 	}
-	w.close(']')
+	w.byte(']')
 }
 
 // writePlans lists the plans of all licences, those switched off as Deleted.
 func writePlans(t *Tenant, w *text, u *user) {
-	w.open('[')
+	w.byte('[')
 	first := true
 	entry := func(at int64, status, workload, id string) {
 		if !first {
-			w.comma()
+			w.byte(',')
 		}
 		first = false
 		w.raw(`{"assignedDateTime":`)
@@ -383,11 +383,11 @@ func writePlans(t *Tenant, w *text, u *user) {
 	if u.index%10 == 3 { // of a licence taken away long ago
 		entry(1551398400, "Deleted", "YammerEnterprise", "7547a3fe-08ee-4ccb-b430-5077c5041653")
 	}
-	w.close(']')
+	w.byte(']')
 }
 
 func writeProvisioned(t *Tenant, w *text, u *user) {
-	w.open('[')
+	w.byte('[')
 	first := true
 	for _, h := range u.held {
 		if !h.seat {
@@ -398,7 +398,7 @@ func writeProvisioned(t *Tenant, w *text, u *user) {
 				continue
 			}
 			if !first {
-				w.comma()
+				w.byte(',')
 			}
 			first = false
 			w.raw(`{"capabilityStatus":"Enabled","provisioningStatus":"Success","service":"`)
@@ -406,16 +406,16 @@ func writeProvisioned(t *Tenant, w *text, u *user) {
 			w.raw(`"}`)
 		}
 	}
-	w.close(']')
+	w.byte(']')
 }
 
 func writeStates(t *Tenant, w *text, u *user) {
-	w.open('[')
+	w.byte('[')
 	first := true
 	for _, h := range u.held {
 		for _, s := range h.states[:h.count] {
 			if !first {
-				w.comma()
+				w.byte(',')
 			}
 			first = false
 			w.raw(`{"skuId":"`)
@@ -437,13 +437,13 @@ func writeStates(t *Tenant, w *text, u *user) {
 			w.raw(`}`)
 		}
 	}
-	w.close(']')
+	w.byte(']')
 }
 
 func writeSignInActivity(t *Tenant, w *text, u *user) {
 	r := newRandom(t.o.Seed, forSignInID, uint64(u.index)+1<<40)
 	interactive, quiet := r.guid(), r.guid()
-	w.open('{')
+	w.byte('{')
 	slot := func(name string, at int64, id [16]byte) {
 		w.key("last" + name + "DateTime")
 		if at == 0 {
@@ -451,7 +451,7 @@ func writeSignInActivity(t *Tenant, w *text, u *user) {
 		} else {
 			w.instant(at / int64(time.Second))
 		}
-		w.comma()
+		w.byte(',')
 		w.key("last" + name + "RequestId")
 		if at == 0 {
 			w.raw(`""`)
@@ -460,20 +460,20 @@ func writeSignInActivity(t *Tenant, w *text, u *user) {
 		}
 	}
 	slot("SignIn", u.attempt, interactive)
-	w.comma()
+	w.byte(',')
 	slot("NonInteractiveSignIn", u.quiet, quiet)
-	w.comma()
+	w.byte(',')
 	success := interactive
 	if u.successQuiet {
 		success = quiet
 	}
 	slot("SuccessfulSignIn", u.success, success)
-	w.close('}')
+	w.byte('}')
 }
 
 // writeUser writes the asked properties of a user, last first when reversed.
 func (t *Tenant) writeUser(w *text, u *user, asked []*property) {
-	w.open('{')
+	w.byte('{')
 	first := true
 	for i := range asked {
 		p := asked[i]
@@ -484,11 +484,11 @@ func (t *Tenant) writeUser(w *text, u *user, asked []*property) {
 			continue
 		}
 		if !first {
-			w.comma()
+			w.byte(',')
 		}
 		first = false
 		w.key(p.name)
 		p.write(t, w, u)
 	}
-	w.close('}')
+	w.byte('}')
 }

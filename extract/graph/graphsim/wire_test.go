@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -315,6 +317,34 @@ func TestTheServerStopsWithItsContext(t *testing.T) {
 	s.done.Wait()
 	if err := s.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestSourcesAreReadSideBySide(t *testing.T) {
+	_, c := open(t, Options{Users: 120, SignIns: 400})
+	want := map[string]int{}
+	paths := []string{"/beta/users?$select=id,signInActivity,assignedLicenses&$top=999", "/v1.0/subscribedSkus", "/v1.0/auditLogs/signIns", "/v1.0/directory/subscriptions"}
+	for _, p := range paths {
+		want[p] = len(c.page(p).Value)
+	}
+	var all sync.WaitGroup
+	for range 3 {
+		for _, p := range paths {
+			all.Go(func() {
+				_, body, err := c.try(p)
+				var got page
+				if err == nil {
+					err = json.Unmarshal(body, &got)
+				}
+				if err != nil || len(got.Value) != want[p] {
+					t.Errorf("%s: %d rows, %v", p, len(got.Value), err)
+				}
+			})
+		}
+	}
+	all.Wait()
+	if log := c.s.Log(); len(log) != 1+4*len(paths) { // one for the token
+		t.Errorf("%d requests are in the log", len(log))
 	}
 }
 
