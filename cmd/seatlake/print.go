@@ -58,6 +58,8 @@ type Printer interface {
 // a table is made to fit and its numbers get thousands separators; binary formats
 // are refused there.
 func NewPrinter(f Format, w io.Writer, isTTY bool, width int) (Printer, error) {
+	// The writer keeps its first error and gives it again at the end, so what the
+	// printers write on the way need not be checked.
 	out := bufio.NewWriterSize(w, 64<<10)
 	var p Printer
 	switch f {
@@ -172,7 +174,6 @@ func (p *csvPrinter) Row(values []any) error {
 	return p.w.WriteByte('\n')
 }
 
-// field leaves its error to the writer, which gives it again.
 func (p *csvPrinter) field(i int, s string, null bool) {
 	if i > 0 {
 		p.w.WriteByte(',')

@@ -314,6 +314,20 @@ func TestEveryTypeOfDuckDB(t *testing.T) {
 	}
 }
 
+func TestValuesThatCameAsText(t *testing.T) {
+	id := [16]byte{0x05, 0xe9, 0xa6, 0x17, 0x02, 0x61, 0x4c, 0xee, 0xbb, 0x44, 0x13, 0x8d, 0x3e, 0xf5, 0xd9, 0x65}
+	columns := []Column{{"d", "DECIMAL(18,2)"}, {"e", "DECIMAL(18,2)"}, {"h", "HUGEINT"}, {"u", `STRUCT("id" UUID)`}, {"b", "BLOB"}, {"n", "VARCHAR"}}
+	got := render(t, JSON, false, 0, columns,
+		[]any{"-12.5", "0", "340282366920938463463374607431768211455", map[string]any{"id": string(id[:])}, "\xde\xad", "12"})
+	want := `[
+{"d":-12.50,"e":0.00,"h":340282366920938463463374607431768211455,"u":{"id":"05e9a617-0261-4cee-bb44-138d3ef5d965"},"b":"\\xdead","n":"12"}
+]
+`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestParquet(t *testing.T) {
 	const query = `select * from (values
 		(true, (-128)::tinyint, 65535::usmallint, (-2147483648)::integer, 4294967295::uinteger, 9223372036854775807::bigint,

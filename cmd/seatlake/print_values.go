@@ -141,12 +141,18 @@ var errNested = errors.New("the value has parts")
 // A value that has parts is errNested.
 func scalar(v any, t sqlType) (s string, bare bool, err error) {
 	switch v := v.(type) {
-	case string:
+	case string: // also of the types that no type of database/sql holds
 		switch {
-		case t.isNumber(): // digits that no Go type holds
+		case t.name == "DECIMAL":
+			if n, ok := unscaled(v, t.scale); ok {
+				return formatDecimal(duckdb.Decimal{Scale: uint8(t.scale), Value: n}), true, nil
+			}
+		case t.isNumber():
 			return v, json.Valid([]byte(v)), nil
 		case t.name == "UUID" && len(v) == len(uuid.UUID{}):
 			return uuid.UUID([]byte(v)).String(), false, nil
+		case t.name == "BLOB":
+			return `\x` + hex.EncodeToString([]byte(v)), false, nil
 		}
 		return v, false, nil
 	case bool:
