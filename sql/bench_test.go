@@ -10,7 +10,7 @@ import (
 )
 
 // BenchmarkBuild builds the marts of a tenant with 100,000 users who hold three
-// licences each, eight services in all, within the default gigabyte.
+// licences each, eight services in all, within the default memory.
 func BenchmarkBuild(b *testing.B) {
 	const users = 100_000
 	dir := b.TempDir()

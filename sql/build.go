@@ -10,9 +10,9 @@ import (
 	"seatlake/schemas"
 )
 
-// Options bounds a build. The zero value is right for a machine with 2 GB free.
+// Options bounds a build. The zero value is right for a machine with 1 GB free.
 type Options struct {
-	MemoryLimit string      // of DuckDB, such as "2GB"; "1GB" when empty. More spills to TempDir
+	MemoryLimit string      // of DuckDB, such as "2GB"; "800MB" when empty, which keeps the process below 1 GiB. More spills to TempDir
 	Threads     int         // of DuckDB; 0 for one per core
 	TempDir     string      // for the working database and spill files, removed afterwards; the system's when empty
 	Progress    func(Event) // called before and after every node, in order; may be nil
@@ -23,7 +23,7 @@ type Options struct {
 
 func (o Options) memoryLimit() string {
 	if o.MemoryLimit == "" {
-		return "1GB"
+		return "800MB"
 	}
 	return o.MemoryLimit
 }
