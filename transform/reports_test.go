@@ -144,7 +144,9 @@ func TestDevicesAreUsedWhenAnyAppIs(t *testing.T) {
 }
 
 func TestDevicesIgnoreWhatLiesUnderNulls(t *testing.T) {
-	batch := build(memory.NewGoAllocator(), schemas.ArrowSchema(schemas.ReportM365AppUserDetail.Decoded()), []row{{"report_refresh_date": date(0)}, {"report_refresh_date": date(0), "mac": false}})
+	batch := build(memory.NewGoAllocator(), schemas.ArrowSchema(schemas.ReportM365AppUserDetail.Decoded()), []row{
+		{"report_refresh_date": date(0), "word_mac": false}, {"report_refresh_date": date(0)},
+	})
 	at := batch.Schema().FieldIndices("mac")[0]
 	// The first row is null over a set bit, which Arrow leaves undefined.
 	mac := booleans([]byte{0b01}, memory.NewBufferBytes([]byte{0b10}), 2, 1)
@@ -160,8 +162,8 @@ func TestDevicesIgnoreWhatLiesUnderNulls(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if rows := read(batch); rows[0]["uses_mac"] != nil || rows[1]["uses_mac"] != false {
-			t.Errorf("uses_mac is %v and %v, want null and false", rows[0]["uses_mac"], rows[1]["uses_mac"])
+		if rows := read(batch); rows[0]["uses_mac"] != false || rows[1]["uses_mac"] != false {
+			t.Errorf("uses_mac is %v and %v, want false and false", rows[0]["uses_mac"], rows[1]["uses_mac"])
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
 	"seatlake/pipeline"
@@ -315,6 +316,37 @@ func TestTransformsRefuseAStreamThatLacksTheirColumns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if _, err := c.transform(pipeline.Stream{Schema: arrow.NewSchema(nil, nil)}); err == nil {
 				t.Error("a stream without columns was taken")
+			}
+		})
+	}
+}
+
+// TestABatchIsReadByTwoTransformsAtOnce fails under the race detector: one
+// source's batches feed several tables side by side.
+func TestABatchIsReadByTwoTransformsAtOnce(t *testing.T) {
+	for name, c := range everyTransform() {
+		t.Run(name, func(t *testing.T) {
+			mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
+			defer mem.AssertSize(t, 0)
+			batch := build(mem, c.schema, []row{c.row, c.row})
+			defer batch.Release()
+			var group errgroup.Group
+			for _, transform := range []pipeline.Transform{c.transform, everyTransform()[name].transform} {
+				group.Go(func() error {
+					out, err := transform(pipeline.Stream{Schema: c.schema, Batches: func(yield func(arrow.RecordBatch, error) bool) { yield(batch, nil) }})
+					if err != nil {
+						return err
+					}
+					for _, err := range out.Batches {
+						if err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+			}
+			if err := group.Wait(); err != nil {
+				t.Error(err)
 			}
 		})
 	}

@@ -180,6 +180,15 @@ func TestServiceMap(t *testing.T) {
 			}
 		}
 	})
+	t.Run("gives services once, in their order", func(t *testing.T) {
+		m, err := ReadServiceMap(strings.NewReader("pattern,services,note\nP,Outlook;OneDrive;Outlook,\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Services("p"); !slices.Equal(got, []schemas.Service{schemas.OneDrive, schemas.Outlook}) {
+			t.Errorf("got %v", got)
+		}
+	})
 	for name, text := range map[string]string{
 		"another header":        "a,b,c\n",
 		"a pattern in lower":    "pattern,services,note\nteams1,,\n",
@@ -211,7 +220,9 @@ func TestParseCSVBearsWhatTheListContains(t *testing.T) {
 		"Contoso  Suite,SUITE ONE," + skuA + ",TEAMS1," + planB + ",Microsoft Teams\r\n" +
 		"\"Contoso Suite\",SUITE ONE," + skuA + ",Exchange \tFoundation," + planA + ",\"Caf\xe9, old\"\r\n" +
 		"Contoso Suite,SUITE ONE," + skuA + ",TEAMS1 OLD," + planB + ",\r\n" +
-		",,,,,\r\n"
+		",,,,,\r\n" +
+		"Contoso Suite,SUITE ONE," + skuA + ",Exchange Foundation," + planA + ",\r\n" +
+		"Contoso Suite,SUITE ONE," + skuA + ",Exchange Foundation," + planA + ",\r\n"
 	c, err := ParseCSV(strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
@@ -249,6 +260,9 @@ func TestParseCSVDoesNotDependOnTheOrderOfRows(t *testing.T) {
 	}
 	if d := cmp.Diff(first, second, cmp.AllowUnexported(Catalog{}, sku{})); d != "" {
 		t.Errorf("-forwards +backwards\n%s", d)
+	}
+	if p, _ := first.Plan(guid(t, planA)); p.Name != "P1" || p.FriendlyName != "x" {
+		t.Errorf("of names given equally often, %q and %q were taken", p.Name, p.FriendlyName)
 	}
 }
 
@@ -336,6 +350,7 @@ func TestCompactForm(t *testing.T) {
 		"of a later version":     {"seatlake-catalog\t1", "seatlake-catalog\t2", "use a newer seatlake"},
 		"with a line missing":    {"date\t2025", "2025", "line 3"},
 		"with a wrong count":     {"plans\t723", "plans\t724", "line 728"},
+		"with a plan twice":      {"\t209\nend", "\t209 0\nend", "no distance"},
 		"with a plan out of use": {"\t209\nend", "\t723\nend", "no distance"},
 		"without its end":        {"\nend\n", "\n", "unexpected EOF"},
 		"with more behind":       {"\nend\n", "\nend\nend\n", "after the end"},
@@ -429,6 +444,18 @@ func TestUpdateSaysWhatChanged(t *testing.T) {
 			t.Errorf("the catalogue changed, error %v", err)
 		}
 		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
+			t.Errorf("files are %v, error %v", entries, err)
+		}
+	})
+	t.Run("and a write that fails leaves nothing behind", func(t *testing.T) {
+		inTheWay := filepath.Join(t.TempDir(), "catalog.txt.gz")
+		if err := os.MkdirAll(filepath.Join(inTheWay, "full"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := replaceFile(inTheWay, c); err == nil {
+			t.Error("a folder was replaced")
+		}
+		if entries, err := os.ReadDir(filepath.Dir(inTheWay)); err != nil || len(entries) != 1 {
 			t.Errorf("files are %v, error %v", entries, err)
 		}
 	})
