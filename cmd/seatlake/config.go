@@ -147,7 +147,8 @@ raw:
 #   memory_limit: 1GB
 #   threads: 2               # default: one per core
 
-# catalog: ./Product names and service plan identifiers for licensing.csv
+# A newer product catalogue than the one in the program.
+# catalog: catalog.seatlake  # `+"`seatlake catalog update FILE`"+` writes it
 `
 
 // Seeds gives the CSV of the model seeds that the configuration decides, by the

@@ -797,15 +797,12 @@ func parseRetention(s string) (time.Duration, error) {
 	return time.Duration(7*weeks+days)*day + rest, nil
 }
 
+// catalog gives the catalogue's path. The file may be missing: the command that
+// writes it asks here where.
 func (r *reader) catalog(p place) string {
 	path := r.path(p)
-	if path == "" {
-		return ""
-	}
-	if info, err := os.Stat(path); err != nil {
-		r.fault(p, "cannot be read: %s", reasonOf(err))
-	} else if info.IsDir() {
-		r.fault(p, "is a directory; name the catalogue's CSV file")
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		r.fault(p, "is a directory; name a file in it")
 	}
 	return path
 }

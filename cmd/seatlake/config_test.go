@@ -103,7 +103,7 @@ licenses:
   terms: terms.csv
 inventory: [installed.csv]
 raw: {retain: 2w}
-catalog: seatlake.yaml
+catalog: catalog.seatlake
 duckdb: {memory_limit: 1.5GiB, threads: 2}
 `)
 		got, err := LoadConfig(path, environment)
@@ -136,7 +136,7 @@ duckdb: {memory_limit: 1.5GiB, threads: 2}
 			},
 			Inventory: []string{filepath.Join(dir, "installed.csv")},
 			Raw:       Raw{Retain: 14 * 24 * time.Hour},
-			Catalog:   path,
+			Catalog:   filepath.Join(dir, "catalog.seatlake"),
 			DuckDB:    DuckDB{MemoryLimit: "1.5GiB", Threads: 2},
 			Notes: []string{
 				path + ":25: licenses.terms: licence terms are not used by this version",
@@ -298,8 +298,7 @@ func TestFaults(t *testing.T) {
 		{"a lake is not anywhere", tenant + "lake: https://host", "8: lake: is a URL of an unknown kind; name a directory, or file:///path"},
 		{"a file URL is absolute", tenant + "lake: file://lake", `8: lake: "file://lake" is not a file URL; write file:///path with an absolute path`},
 		{"a lake is not empty text", tenant + "lake: ''", "8: lake: is not a path; leave the key out to have none"},
-		{"a catalogue is there", tenant + "catalog: gone.csv", "8: catalog: cannot be read: no such file or directory"},
-		{"a catalogue is a file", tenant + "catalog: .", "8: catalog: is a directory; name the catalogue's CSV file"},
+		{"a catalogue is a file", tenant + "catalog: .", "8: catalog: is a directory; name a file in it"},
 
 		{"days are a whole number", tenant + "activity: {threshold_days: 1.5, grace_days: soon}", "8: activity.threshold_days: \"1.5\" is not a whole number\n8: activity.grace_days: \"soon\" is not a whole number"},
 		{"days are in range", tenant + "activity: {threshold_days: 0, grace_days: -1}", "8: activity.threshold_days: \"0\" is out of range; from 1 to 3650 is possible\n8: activity.grace_days: \"-1\" is out of range; from 0 to 3650 is possible"},
