@@ -333,7 +333,8 @@ func (s *Server) forbids(w http.ResponseWriter, r *http.Request, e *endpoint, q 
 	return true
 }
 
-// pageSize is the most rows of a page.
+// pageSize is the most rows of a page. Every fourth page of sign-ins is a short one,
+// which says nothing about what comes after it.
 func (s *Server) pageSize(e *endpoint, q query) int {
 	size := e.def
 	if q.top > 0 {
@@ -344,6 +345,9 @@ func (s *Server) pageSize(e *endpoint, q query) int {
 	}
 	if s.o.PageSize > 0 && e.max < math.MaxInt {
 		size = min(size, s.o.PageSize)
+	}
+	if e.source == "sign_ins" && q.page%4 == 3 {
+		size = (size + 1) / 2
 	}
 	return size
 }

@@ -12,7 +12,7 @@ import (
 func TestEveryTrapStandsInATenantOf500(t *testing.T) {
 	for _, seed := range []uint64{0, 1, 77} {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			tenant, r := readTenant(t, Options{Seed: seed, Users: 500, SignIns: 8000})
+			tenant, r := readTenant(t, Options{Seed: seed, Users: 500, SignIns: 5000})
 			raw, _ := all[map[string]any](r.c, "/beta/users?$top=999&$select="+everything)
 			n := map[string]int{}
 			count := func(trap string, is bool) {

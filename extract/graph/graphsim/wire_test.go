@@ -197,6 +197,19 @@ func TestSignInsComeNewestFirstAndByInclusiveWindows(t *testing.T) {
 	}
 }
 
+func TestAShortPageIsNotTheLast(t *testing.T) {
+	_, c := open(t, Options{Users: 10, SignIns: 500})
+	var sizes []int
+	for path := "/v1.0/auditLogs/signIns?$select=id&$top=100"; path != ""; {
+		p := c.page(path)
+		sizes = append(sizes, len(p.Value))
+		path = p.Next
+	}
+	if diff := cmp.Diff([]int{100, 101, 50, 100, 101, 50}, sizes); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // transcript reads all of a tenant as bytes, without the server's addresses.
 func transcript(t *testing.T, o Options) string {
 	t.Helper()
