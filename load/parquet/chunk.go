@@ -138,6 +138,7 @@ func (e *chunkEncoder) dictionaryOf(l *leaf) (*dictionary, []int32, error) {
 	}
 	e.found.reset()
 	e.found.kind = v.kind
+	e.found.reserve(v.n/2 + 1)
 	e.ids = e.ids[:0]
 	for i := range v.n {
 		e.ids = append(e.ids, e.found.add(v, i))
@@ -191,7 +192,7 @@ func (e *chunkEncoder) plain(body []byte, v *values) ([]byte, format.Encoding, e
 }
 
 // sampleSize is how many integers are compressed both ways to find the better.
-const sampleSize = 4096
+const sampleSize = 2048
 
 // sample says whether integers compress better as differences, and to how many
 // bytes sampleSize of them do.

@@ -87,14 +87,8 @@ func (d *dictionary) grow() {
 	if 2*(d.n+1) <= len(d.table) {
 		return
 	}
-	size := max(64, 2*len(d.table))
-	if cap(d.table) >= size {
-		d.table = d.table[:size]
-		clear(d.table)
-	} else {
-		d.table = make([]int32, size)
-	}
-	mask := uint64(size - 1)
+	d.reserve(max(32, 2*d.n))
+	mask := uint64(len(d.table) - 1)
 	for i := range d.n {
 		var h uint64
 		if d.kind == schemas.String || d.kind == schemas.UUID {
@@ -106,6 +100,17 @@ func (d *dictionary) grow() {
 		}
 		d.table[h] = int32(i + 1)
 	}
+}
+
+// reserve empties the table and makes it large enough for n values.
+func (d *dictionary) reserve(n int) {
+	size := 1 << bits.Len(uint(2*n-1))
+	if cap(d.table) < size {
+		d.table = make([]int32, size)
+		return
+	}
+	d.table = d.table[:size]
+	clear(d.table)
 }
 
 func (d *dictionary) reset() {
