@@ -148,7 +148,7 @@ raw:
 #   threads: 2               # default: one per core
 
 # A newer product catalogue than the one in the program.
-# catalog: catalog.seatlake  # `+"`seatlake catalog update FILE`"+` writes it
+# catalog: catalog.seatlake  # written by: seatlake catalog update FILE
 `
 
 // Seeds gives the CSV of the model seeds that the configuration decides, by the
