@@ -17,7 +17,7 @@ import (
 // Dates are midnights in UTC; the zero time is "none". Days is -1 for "none".
 type Truth struct{ t *Tenant }
 
-// Truth is what the marts must say of the tenant.
+// Truth gives what the marts must say of the tenant.
 func (t *Tenant) Truth() *Truth { return &Truth{t} }
 
 // Flag is true, false or not known.
