@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 
 // memoryDataset is a dataset that holds what was committed.
 type memoryDataset struct {
-	mu        sync.Mutex
 	dates     map[string][]string // table -> partitions it writes; default is one, the run's day
 	committed *Commit
 	aborted   bool

@@ -30,7 +30,7 @@ gone or renamed, and writes it to the file that the configuration's catalog key 
 (` + defaultCatalog + ` beside the configuration when it names none).`,
 		Args: cobra.ExactArgs(1),
 		RunE: action(func(_ context.Context, args []string) error {
-			cfg, err := a.config()
+			cfg, err := LoadConfigWithoutSecrets(a.configPath, a.env)
 			if err != nil {
 				return err
 			}

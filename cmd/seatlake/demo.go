@@ -47,7 +47,7 @@ func (d demo) run(ctx context.Context) error {
 	if d.users < 1 || d.users > 1_000_000 {
 		return usage("--users %d is out of range; it is 1 to 1,000,000", d.users)
 	}
-	began := time.Now()
+	began := d.now()
 	tenant, err := graphsim.New(graphsim.Options{Seed: d.seed, Users: d.users, SignIns: 10 * d.users, Now: d.now().UTC()})
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func (d demo) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.report(ctx, cfg, configFile, batch, time.Since(began))
+	return d.report(ctx, cfg, configFile, batch, d.now().Sub(began))
 }
 
 var demoConfig = template.Must(template.New("config").Parse(`# The configuration of ` + "`seatlake demo`" + `. The simulated tenant ends with the demo;

@@ -23,7 +23,7 @@ already holds changes nothing; one that gives other files (after a change of
 seatlake) is committed as a new version.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: action(func(ctx context.Context, ids []string) error {
-			cfg, err := a.config()
+			cfg, err := LoadConfigWithoutSecrets(a.configPath, a.env)
 			if err != nil {
 				return err
 			}

@@ -44,6 +44,9 @@ same UTC day replaces that day.`,
 			}
 			batch := &batch{app: a, cfg: cfg, tasks: wanted, ifDue: ifDue, build: !noBuild, reporter: a.reporter()}
 			defer batch.reporter.Close()
+			for _, note := range cfg.Notes {
+				batch.reporter.Warn("configuration", "note", note)
+			}
 			return batch.run(ctx, selected)
 		}),
 	}
