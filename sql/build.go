@@ -238,7 +238,7 @@ func (b *build) node(ctx context.Context, n *Node) error {
 
 // test runs one test and keeps a few of the faults it finds.
 func (b *build) test(ctx context.Context, t check) error {
-	return b.run(t.name, Test, func(r *NodeResult) (err error) {
+	return b.run(t.name, KindTest, func(r *NodeResult) (err error) {
 		r.File, r.Severity = t.file, t.severity
 		defer func() {
 			if err != nil {
@@ -281,7 +281,7 @@ func (b *build) export(ctx context.Context, n *Node, in Inputs, dir string) erro
 	if len(n.Key) > 0 {
 		order = strings.Join(n.Key, ", ")
 	}
-	return b.run(n.Name+".parquet", Model, func(r *NodeResult) error {
+	return b.run(n.Name+".parquet", KindModel, func(r *NodeResult) error {
 		query := fmt.Sprintf("select *, cast(%d as bigint) as _lake_version, %s as _run_id from main.%s order by %s",
 			in.Version, literal(in.RunID), quote(n.Name), order)
 		err := b.exec(ctx, fmt.Sprintf("copy (%s) to %s (format parquet, compression zstd)", query, literal(path)))

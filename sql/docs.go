@@ -36,7 +36,7 @@ func Docs(w io.Writer) error {
 		fmt.Fprintln(out)
 	}
 	layer := func(name string) (nodes []*Node) {
-		for _, n := range p.byName(Model) {
+		for _, n := range p.byName(KindModel) {
 			if n.Layer == name {
 				nodes = append(nodes, n)
 			}
@@ -46,7 +46,7 @@ func Docs(w io.Writer) error {
 	section("Marts", layer("marts"))
 	section("Intermediate models", layer("intermediate"))
 	section("Staging models", layer("staging"))
-	section("Seeds", p.byName(SeedOf))
+	section("Seeds", p.byName(KindSeed))
 	return out.Flush()
 }
 

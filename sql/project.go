@@ -39,10 +39,10 @@ type Kind string
 
 // The kinds of nodes.
 const (
-	Source Kind = "source" // a stored table
-	SeedOf Kind = "seed"   // a rule table
-	Model  Kind = "model"  // a SELECT over other nodes
-	Test   Kind = "test"   // a SELECT whose rows are faults
+	KindSource Kind = "source" // a stored table
+	KindSeed   Kind = "seed"   // a rule table
+	KindModel  Kind = "model"  // a SELECT over other nodes
+	KindTest   Kind = "test"   // a SELECT whose rows are faults
 )
 
 // Node is a relation of the project.
@@ -175,12 +175,12 @@ func (p *project) findNodes(fsys fs.FS, materialized map[string]string) error {
 		parts := strings.Split(file, "/")
 		switch {
 		case parts[0] == "seeds" && path.Ext(file) == ".csv":
-			n.Kind, n.Materialized = SeedOf, "seed"
+			n.Kind, n.Materialized = KindSeed, "seed"
 			if n.csv, err = fs.ReadFile(fsys, file); err != nil {
 				return fmt.Errorf("read seed: %w", err)
 			}
 		case parts[0] == "models" && path.Ext(file) == ".sql":
-			n.Kind = Model
+			n.Kind = KindModel
 			if len(parts) > 2 {
 				n.Layer = parts[1]
 			}
@@ -203,7 +203,7 @@ func (p *project) findNodes(fsys fs.FS, materialized map[string]string) error {
 // its text, so ephemeral models are rendered first and may only read others
 // that are not.
 func (p *project) renderModels(fsys fs.FS, s scope) error {
-	models := p.byName(Model)
+	models := p.byName(KindModel)
 	texts := map[string]string{}
 	for _, n := range models {
 		text, err := fs.ReadFile(fsys, n.File)
@@ -256,12 +256,12 @@ func ephemeralFirst(n *Node) string {
 // sort puts seeds first and every model after all it reads. A cycle is an error
 // that names its models.
 func (p *project) sort() error {
-	p.order = p.byName(SeedOf)
+	p.order = p.byName(KindSeed)
 	done := map[string]bool{}
 	var path []string
 	var visit func(n *Node) error
 	visit = func(n *Node) error {
-		if n.Kind == SeedOf || done[n.Name] {
+		if n.Kind == KindSeed || done[n.Name] {
 			return nil
 		}
 		if i := slices.Index(path, n.Name); i >= 0 {
@@ -278,7 +278,7 @@ func (p *project) sort() error {
 		p.order = append(p.order, n)
 		return nil
 	}
-	for _, n := range p.byName(Model) {
+	for _, n := range p.byName(KindModel) {
 		if err := visit(n); err != nil {
 			return err
 		}
@@ -299,25 +299,25 @@ func (p *project) byName(kind Kind) []*Node {
 
 // marts are the models that people rely on, sorted by name.
 func (p *project) marts() []*Node {
-	return slices.DeleteFunc(p.byName(Model), func(n *Node) bool { return n.Layer != "marts" })
+	return slices.DeleteFunc(p.byName(KindModel), func(n *Node) bool { return n.Layer != "marts" })
 }
 
 // properties is what a YAML file of the project may say.
 type properties struct {
-	Version int           `yaml:"version"`
-	Models  []properties1 `yaml:"models"`
-	Seeds   []properties1 `yaml:"seeds"`
+	Version int        `yaml:"version"`
+	Models  []relation `yaml:"models"`
+	Seeds   []relation `yaml:"seeds"`
 	Sources []struct {
-		Name        string        `yaml:"name"`
-		Description string        `yaml:"description"`
-		Tables      []properties1 `yaml:"tables"`
+		Name        string     `yaml:"name"`
+		Description string     `yaml:"description"`
+		Tables      []relation `yaml:"tables"`
 	} `yaml:"sources"`
 
 	file string
 }
 
-// properties1 describes one relation.
-type properties1 struct {
+// relation describes one relation.
+type relation struct {
 	Name        string `yaml:"name"`
 	Description string `yaml:"description"`
 	Config      struct {
@@ -359,7 +359,7 @@ func (p *project) readProperties(fsys fs.FS) ([]properties, error) {
 			}
 			for _, t := range source.Tables {
 				p.sources = append(p.sources, Node{
-					Name: t.Name, Kind: Source, File: file, Description: strings.TrimSpace(t.Description), Columns: t.columns(),
+					Name: t.Name, Kind: KindSource, File: file, Description: strings.TrimSpace(t.Description), Columns: t.columns(),
 				})
 			}
 		}
@@ -369,7 +369,7 @@ func (p *project) readProperties(fsys fs.FS) ([]properties, error) {
 }
 
 // columns are the documented columns.
-func (t *properties1) columns() []Column {
+func (t *relation) columns() []Column {
 	out := make([]Column, len(t.Columns))
 	for i, c := range t.Columns {
 		out[i] = Column{Name: c.Name, Type: t.Config.ColumnTypes[c.Name], Description: strings.TrimSpace(c.Description)}

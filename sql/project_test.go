@@ -208,7 +208,7 @@ func TestDocsNameEveryModelAndColumn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, n := range nodes {
-		if n.Kind == Source {
+		if n.Kind == KindSource {
 			continue
 		}
 		if !strings.Contains(out.String(), "\n### "+n.Name+"\n\n"+n.Description+"\n") {
@@ -219,7 +219,7 @@ func TestDocsNameEveryModelAndColumn(t *testing.T) {
 				t.Errorf("column %s of %s is not there", c.Name, n.Name)
 			}
 		}
-		if n.Kind == Model && !strings.HasPrefix(n.SQL, "-- Grain: ") {
+		if n.Kind == KindModel && !strings.HasPrefix(n.SQL, "-- Grain: ") {
 			t.Errorf("%s does not begin with its grain", n.File)
 		}
 	}

@@ -24,7 +24,7 @@ func Seed(name string, replaced map[string][]byte) ([]map[string]string, error) 
 		return nil, err
 	}
 	n, ok := p.nodes[name]
-	if !ok || n.Kind != SeedOf {
+	if !ok || n.Kind != KindSeed {
 		return nil, fmt.Errorf("seed %q: no such seed", name)
 	}
 	header, rows, err := readSeed(n)
@@ -130,7 +130,7 @@ func writeCSV(rows [][]string) []byte {
 func (p *project) replaceSeeds(replaced map[string][]byte) error {
 	for _, name := range slices.Sorted(maps.Keys(replaced)) {
 		n, ok := p.nodes[name]
-		if !ok || n.Kind != SeedOf {
+		if !ok || n.Kind != KindSeed {
 			return fmt.Errorf("seed %q: no such seed", name)
 		}
 		want, _, err := readSeed(n)
