@@ -573,7 +573,7 @@ func (p *xlsxPrinter) Close() error {
 type parquetPrinter struct {
 	w     *bufio.Writer
 	types []sqlType
-	file  *parquet.Writer
+	file  *parquet.GenericWriter[any]
 	rows  []parquet.Row
 }
 
@@ -593,7 +593,7 @@ func (p *parquetPrinter) Columns(columns []Column) error {
 		root.Group[c.Name] = node
 		root.fields = append(root.fields, field{node, c.Name})
 	}
-	p.file = parquet.NewWriter(p.w, parquet.NewSchema("result", root), parquet.Compression(&parquet.Zstd))
+	p.file = parquet.NewGenericWriter[any](p.w, parquet.NewSchema("result", root), parquet.Compression(&parquet.Zstd))
 	return nil
 }
 

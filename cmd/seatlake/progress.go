@@ -212,7 +212,7 @@ func (r *Reporter) draw() {
 func (s *SourceProgress) line() string {
 	s.bar.Describe(fmt.Sprintf("%-33s %10s rows %7.1f MB %4d pages",
 		s.name, humanize.Comma(s.rows), float64(s.bytes)/(1<<20), s.pages))
-	s.bar.RenderBlank()
+	_ = s.bar.RenderBlank() // it writes to a buffer
 	return strings.TrimSpace(strings.Trim(s.bar.String(), "\r"))
 }
 
