@@ -59,8 +59,10 @@ func (l *leaf) append(a arrow.Array, in slots) error {
 		l.levels = appendRepeated(l.levels, l.maxDef, in.n)
 	}
 	if l.declared {
+		l.ids = room(l.ids, in.n)
 		err = l.appendDictionary(a.(*array.Dictionary), in.spans)
 	} else {
+		l.values.room(in.n)
 		err = l.values.append(a, in.spans)
 	}
 	if err != nil {
@@ -275,6 +277,28 @@ func takeInts[T ~int32 | ~int64](v *values, from []T, spans []span) {
 		}
 		v.n += s.hi - s.lo
 	}
+}
+
+// room makes room for n more integers or texts.
+func (v *values) room(n int) {
+	switch v.kind {
+	case schemas.String:
+		v.offsets = room(v.offsets, n+1)
+	case schemas.UUID:
+		v.data = room(v.data, n*uuidSize)
+	case schemas.Bool:
+	default:
+		v.ints = room(v.ints, n)
+	}
+}
+
+// room makes room for n more elements. It doubles a slice that is full, where
+// append adds a quarter and so copies a large one many times.
+func room[T any](s []T, n int) []T {
+	if cap(s)-len(s) >= n {
+		return s
+	}
+	return append(make([]T, 0, max(2*cap(s), len(s)+n)), s...)
 }
 
 // narrow says that the integers are stored in four bytes, not eight.
