@@ -97,7 +97,7 @@ func (a *app) replayRun(ctx context.Context, lk *lake.Lake, parts *parts, run pi
 	}
 	show := &batch{app: a, reporter: reporter}
 	p := &pipeline.Pipeline{
-		Source: lk.Raw(run), Dataset: lk, Jobs: jobs, Fixed: parts.fixed(), Now: a.now, Progress: show.progress(run.Tenant),
+		Source: lk.Raw(run), Dataset: lk.Replay(), Jobs: jobs, Fixed: parts.fixed(), Now: a.now, Progress: show.progress(run.Tenant),
 	}
 	published, err := p.Run(ctx, run)
 	if err != nil {

@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -441,4 +442,94 @@ func put(t testing.TB, name, body string) {
 	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, []byte(body), 0o600)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestReplay(t *testing.T) {
+	stage := func(t *testing.T, d pipeline.Dataset, run pipeline.Run, rows int) pipeline.Version {
+		t.Helper()
+		tx, err := d.Begin(t.Context(), run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		day := run.Started.Format(time.DateOnly)
+		files, err := tx.Write(t.Context(), schemas.GraphServicePlans, pipelinetest.PlanStream(t, memory.DefaultAllocator, pipelinetest.Plans(run.TenantID, day, 0, rows)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := tx.Commit(t.Context(), pipeline.Commit{
+			Run: run, Ended: run.Started.Add(time.Minute), Add: files,
+			Replaces: []pipeline.Replacement{{Table: "graph_service_plans", From: day, To: day}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	newLake := func(t *testing.T) (*Lake, pipeline.Run) {
+		l, err := Create(t.TempDir(), time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := pipelinetest.NewRun(t, pipelinetest.Contoso, "2026-11-20T08:00", 1)
+		stage(t, l, run, 5)
+		return l, run
+	}
+	only := func(t *testing.T, l *Lake) (string, int64) {
+		t.Helper()
+		s, err := l.Snapshot(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := s.Files["graph_service_plans"]
+		if len(files) != 1 {
+			t.Fatalf("the table has %d live files, want 1", len(files))
+		}
+		return s.Paths("graph_service_plans")[0], files[0].Rows
+	}
+
+	t.Run("a replay that gives the same files commits nothing", func(t *testing.T) {
+		l, run := newLake(t)
+		if v := stage(t, l.Replay(), run, 5); v != 1 {
+			t.Errorf("replay is in version %d, want 1", v)
+		}
+	})
+	t.Run("a replay puts back a file that is missing or damaged", func(t *testing.T) {
+		l, run := newLake(t)
+		path, _ := only(t, l)
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, harm := range []func() error{
+			func() error { return os.Remove(path) },
+			func() error { return os.WriteFile(path, whole[1:], 0o600) },
+			func() error { return os.WriteFile(path, append([]byte{1}, whole[1:]...), 0o600) },
+		} {
+			if err := harm(); err != nil {
+				t.Fatal(err)
+			}
+			stage(t, l.Replay(), run, 5)
+			if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, whole) {
+				t.Errorf("the file was not put back: %v", err)
+			}
+		}
+	})
+	t.Run("a replay that gives other files is a version of its own", func(t *testing.T) {
+		l, run := newLake(t)
+		if v := stage(t, l.Replay(), run, 6); v != 2 {
+			t.Errorf("replay is in version %d, want 2", v)
+		}
+		if _, rows := only(t, l); rows != 6 {
+			t.Errorf("the table has %d rows, want 6", rows)
+		}
+	})
+	t.Run("the replay of an old run does not displace a newer one", func(t *testing.T) {
+		l, run := newLake(t)
+		newer := pipelinetest.NewRun(t, pipelinetest.Contoso, "2026-11-20T09:00", 2)
+		stage(t, l, newer, 7)
+		stage(t, l.Replay(), run, 6)
+		if _, rows := only(t, l); rows != 7 {
+			t.Errorf("the table has %d rows, want the newer run's 7", rows)
+		}
+	})
 }

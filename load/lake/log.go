@@ -28,8 +28,11 @@ type entry struct {
 	Keep   []string `json:"keep"`   // paths of live files whose bytes the run gave again
 }
 
-// kindRun is the kind of a commit that a run makes.
-const kindRun = "run"
+// The kinds of commits.
+const (
+	kindRun    = "run"    // of a run; a run has one
+	kindReplay = "replay" // of a run that was read again from its pages and gave other files
+)
 
 const logDir = "_log"
 
@@ -134,7 +137,7 @@ func (e *entry) check(v pipeline.Version) error {
 	if e.Version != v || e.Parent != v-1 {
 		return fmt.Errorf("it says version %d after %d", e.Version, e.Parent)
 	}
-	if e.Kind != kindRun {
+	if e.Kind != kindRun && e.Kind != kindReplay {
 		return fmt.Errorf("kind %q is not known", e.Kind)
 	}
 	if err := checkRun(e.Run.ID, e.Run.TenantID); err != nil {
@@ -234,8 +237,12 @@ func fold(entries []*entry) (*state, error) {
 }
 
 func (s *state) apply(e *entry) error {
-	if v, twice := s.runs[e.Run.ID]; twice {
+	v, known := s.runs[e.Run.ID]
+	if known && e.Kind == kindRun {
 		return fmt.Errorf("run %s is already in version %d", e.Run.ID, v)
+	}
+	if !known && e.Kind == kindReplay {
+		return fmt.Errorf("it replays run %s, which is in no version", e.Run.ID)
 	}
 	for _, p := range e.Remove {
 		if _, there := s.files[p]; !there {

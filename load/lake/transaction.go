@@ -16,6 +16,21 @@ import (
 
 // Begin stages a run. It also sweeps away what dead processes left half done.
 func (l *Lake) Begin(ctx context.Context, run pipeline.Run) (pipeline.Transaction, error) {
+	return l.begin(ctx, run, false)
+}
+
+// Replay is the lake for runs that are read again from their kept pages. A replay
+// that gives the files the lake has commits nothing, and puts back those that are
+// missing or damaged; one that gives others commits them in their place.
+func (l *Lake) Replay() pipeline.Dataset { return replays{l} }
+
+type replays struct{ lake *Lake }
+
+func (r replays) Begin(ctx context.Context, run pipeline.Run) (pipeline.Transaction, error) {
+	return r.lake.begin(ctx, run, true)
+}
+
+func (l *Lake) begin(ctx context.Context, run pipeline.Run, replay bool) (*transaction, error) {
 	if err := checkRun(run.ID, run.TenantID); err != nil {
 		return nil, err
 	}
@@ -32,7 +47,7 @@ func (l *Lake) Begin(ctx context.Context, run pipeline.Run) (pipeline.Transactio
 	if err != nil {
 		return nil, err
 	}
-	return &transaction{lake: l, run: run, scratch: s, parts: map[string]int{}, staged: map[string]staged{}}, nil
+	return &transaction{lake: l, run: run, replay: replay, scratch: s, parts: map[string]int{}, staged: map[string]staged{}}, nil
 }
 
 // transaction is a run being staged. Its files are in a scratch directory until
@@ -40,6 +55,7 @@ func (l *Lake) Begin(ctx context.Context, run pipeline.Run) (pipeline.Transactio
 type transaction struct {
 	lake    *Lake
 	run     pipeline.Run
+	replay  bool
 	scratch *scratch
 
 	mu     sync.Mutex
@@ -71,7 +87,7 @@ func (t *transaction) end() error {
 }
 
 // Commit publishes the staged files, all of which c.Add must list. A run that is
-// in the log already gives that version. Partitions for which a run that started
+// in the log already gives that version, unless this is a replay. Partitions for which a run that started
 // later has rows keep them, and the commit's notices say so.
 //
 // An error leaves the lake's snapshot as it was, unless the log object was
@@ -104,12 +120,19 @@ func (t *transaction) commit(ctx context.Context, c pipeline.Commit) (pipeline.V
 		if err != nil {
 			return 0, err
 		}
-		if v, done := s.runs[t.run.ID]; done {
+		v, done := s.runs[t.run.ID]
+		if done && !t.replay {
 			return v, t.lake.store.syncDirs(logDir)
 		}
 		e, err := plan(s, c)
 		if err != nil {
 			return 0, err
+		}
+		if done {
+			e.Kind = kindReplay
+			if len(e.Add) == 0 && len(e.Remove) == 0 {
+				return v, t.repair(s, e.Keep)
+			}
 		}
 		if err := t.move(e.Add); err != nil {
 			return 0, err
@@ -125,11 +148,38 @@ func (t *transaction) commit(ctx context.Context, c pipeline.Commit) (pipeline.V
 			continue // another run took the number: look again
 		}
 		// The answer is lost, not necessarily the object.
-		if v, found := t.find(ctx); found {
+		if v, found := t.find(ctx, e); found {
 			return v, nil
 		}
 		return 0, err
 	}
+}
+
+// repair puts staged files in the place of live ones that have the same hash in
+// the log, but are missing or hold other bytes.
+func (t *transaction) repair(s *state, keep []string) error {
+	for _, name := range keep {
+		want := s.files[name]
+		sum, err := t.lake.store.hash(name)
+		if err == nil && sum == want.SHA256 {
+			continue
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		for _, f := range t.staged {
+			if f.SHA256 == want.SHA256 {
+				if err := t.lake.store.rename(f.temp, name); err != nil {
+					return err
+				}
+				if err := t.lake.store.syncDirs(path.Dir(name)); err != nil {
+					return err
+				}
+				break
+			}
+		}
+	}
+	return nil
 }
 
 // append puts the entry behind the entries it was planned for.
@@ -152,14 +202,15 @@ func (t *transaction) append(before []*entry, e *entry) error {
 	return t.scratch.putNew(entryName(e.Version), body)
 }
 
-// find looks for the run in the log once more and makes it durable there.
-func (t *transaction) find(ctx context.Context) (pipeline.Version, bool) {
+// find looks in the log for an entry whose answer may be lost, and makes it
+// durable there.
+func (t *transaction) find(ctx context.Context, lost *entry) (pipeline.Version, bool) {
 	entries, err := t.lake.entries(context.WithoutCancel(ctx))
 	if err != nil {
 		return 0, false
 	}
 	for _, e := range entries {
-		if e.Run.ID == t.run.ID {
+		if e.Version >= lost.Version && e.Run.ID == t.run.ID && e.Kind == lost.Kind {
 			return e.Version, t.lake.store.syncDirs(logDir) == nil
 		}
 	}
