@@ -222,7 +222,7 @@ func (b *batch) tenant(ctx context.Context, lk *lake.Lake, parts *parts, t Tenan
 func (b *batch) client(t Tenant) (*graph.Client, error) {
 	return graph.New(graph.Config{
 		Tenant: t.Name, Graph: t.Cloud.Graph, Login: t.Cloud.Login, DirectoryID: t.ID,
-		ClientID: t.Auth.ClientID, ClientSecret: t.Auth.ClientSecret.Reveal(),
+		ClientID: t.Auth.ClientID, Credential: graph.ClientSecret(t.Auth.ClientSecret.Reveal()),
 		Now: b.now, Sleep: b.sleep, UserAgent: "seatlake/" + version(),
 		Progress: func(e graph.Event) {
 			if e.Wait > 0 {

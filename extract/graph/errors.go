@@ -4,13 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/oauth2"
 )
 
 // Error is Graph's refusal of a request.
@@ -121,10 +117,7 @@ func pageTokenExpired(e *Error) bool {
 // clean makes a server's text fit for an error: one line of bounded length, with
 // nothing in it that we keep secret, should the server repeat it.
 func (c *Client) clean(text string) string {
-	if secret := c.config.ClientSecret; len(secret) >= minSecret {
-		text = strings.ReplaceAll(text, secret, "[client secret]")
-		text = strings.ReplaceAll(text, url.QueryEscape(secret), "[client secret]")
-	}
+	text = c.hidden.clean(text)
 	if t := c.token.now.Load(); t != nil {
 		text = strings.ReplaceAll(text, t.access, "[token]")
 	}
@@ -136,103 +129,7 @@ func (c *Client) clean(text string) string {
 	return text
 }
 
-const (
-	maxMessage = 500 // bytes
-	minSecret  = 8   // bytes; shorter ones are words, and none of Microsoft's
-)
+const maxMessage = 500 // bytes
 
 // bearer is what a JWT looks like, alone or behind its scheme.
 var bearer = regexp.MustCompile(`(?i:bearer\s+\S+)|\beyJ[\w-]+\.[\w-]+\.[\w-]*`)
-
-// AuthError is a sign-in that failed.
-type AuthError struct {
-	Tenant      string // the configured name
-	Status      int    // HTTP status; 0 when the login host did not answer
-	AADSTS      int    // Microsoft's number of the error; 0 when there is none
-	Code        string // OAuth's word for it, such as "invalid_client"
-	Description string // Microsoft's explanation, without trace ids and times
-	Hint        string // what a person can do; "" when Err says it
-	Attempts    int    // made
-	Err         error  // what happened instead of an answer; may be nil
-}
-
-func (e *AuthError) Error() string {
-	var b strings.Builder
-	b.WriteString("sign in")
-	if e.Status != 0 {
-		fmt.Fprintf(&b, ": %d %s", e.Status, http.StatusText(e.Status))
-	}
-	if e.Code != "" {
-		b.WriteString(": " + e.Code)
-	}
-	if e.AADSTS != 0 {
-		fmt.Fprintf(&b, ": AADSTS%d", e.AADSTS)
-	}
-	if e.Description != "" {
-		b.WriteString(": " + e.Description)
-	}
-	if e.Err != nil {
-		b.WriteString(": " + e.Err.Error())
-	} else if e.Attempts > 1 {
-		fmt.Fprintf(&b, " (gave up after %d attempts)", e.Attempts)
-	}
-	if e.Hint != "" {
-		b.WriteString("; " + e.Hint)
-	}
-	return b.String()
-}
-
-// Unwrap gives what happened instead of an answer.
-func (e *AuthError) Unwrap() error { return e.Err }
-
-// aadsts is how a description begins.
-var aadsts = regexp.MustCompile(`^AADSTS(\d+):\s*`)
-
-// newAuthError reads the login host's refusal. The number is shown and explained,
-// never decided upon.
-func newAuthError(c *Client, answer *oauth2.RetrieveError) *AuthError {
-	e := &AuthError{Tenant: c.config.Tenant, Status: answer.Response.StatusCode, Code: c.clean(answer.ErrorCode)}
-	text := c.clean(answer.ErrorDescription)
-	if m := aadsts.FindStringSubmatch(text); m != nil {
-		e.AADSTS, _ = strconv.Atoi(m[1]) // digits; too many are no number of Microsoft's
-		text = text[len(m[0]):]
-	}
-	for _, noise := range []string{" Trace ID:", " Correlation ID:", " Timestamp:"} {
-		text, _, _ = strings.Cut(text, noise)
-	}
-	e.Description = text
-	e.Hint = authHint(e)
-	return e
-}
-
-func authHint(e *AuthError) string {
-	switch e.AADSTS {
-	case 7000215:
-		return "the client secret is wrong: configure the secret's value, not its id"
-	case 7000222:
-		return "the client secret has expired: create a new one under the application's certificates and secrets, and configure it"
-	case 700016:
-		return "the application is not known in this directory: check client id and directory id, and that both are of the configured cloud"
-	case 90002:
-		return "the directory is not known: check the directory id and the cloud"
-	case 65001:
-		return "consent is missing: have an administrator grant consent to the application's permissions"
-	case 53003:
-		return "a conditional access policy blocks the application: exclude it or allow this network in the policy for workload identities"
-	case 50076:
-		return "multi-factor authentication is asked for: sign in interactively, or use an application permission"
-	case 700082:
-		return "the refresh token has expired after 90 days without use: sign in again"
-	case 70011:
-		return "the scope is not valid: check that the Graph root belongs to the configured cloud"
-	case 700213:
-		return "no federated credential of the application matches: check its issuer, subject and audience"
-	}
-	if e.Status >= 500 || e.Status == http.StatusTooManyRequests {
-		return "the login host is overloaded or down: run again later"
-	}
-	if e.Code == "" {
-		return "the answer is not Microsoft's: check the login root and the proxy"
-	}
-	return "check directory id, client id and client secret"
-}

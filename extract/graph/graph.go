@@ -5,7 +5,8 @@
 //   - a page that is yielded is whole: its coding, its JSON envelope or its CSV
 //     header have been checked, and a damaged one was asked for again;
 //   - the access token reaches the configured Graph root and nothing else, and
-//     the client secret the login root and nothing else;
+//     a credential the login root, or the managed identity's endpoint, and nothing
+//     else;
 //   - nothing but reads is sent;
 //   - no error, event or page holds a token, a secret or a pre-authenticated
 //     link;
@@ -31,7 +32,7 @@ import (
 )
 
 // Config is how a tenant is reached. Tenant, Graph, Login, DirectoryID, ClientID
-// and ClientSecret are needed; the zero value of everything else is right.
+// and Credential are needed; the zero value of everything else is right.
 type Config struct {
 	Tenant string // the configured name, for errors
 
@@ -40,8 +41,9 @@ type Config struct {
 	// Plain http is taken for loopback addresses only.
 	Graph, Login string
 
-	DirectoryID            string // GUID or verified domain of the tenant
-	ClientID, ClientSecret string // application registration
+	DirectoryID string // GUID or verified domain of the tenant
+	ClientID    string // application registration; "" for a machine's own managed identity
+	Credential  Credential
 
 	// ReportHosts are host suffixes from which reports may be downloaded, besides
 	// the Graph root's own host. Nil means Microsoft's: office.com and its
@@ -66,13 +68,15 @@ type Config struct {
 type Client struct {
 	config      Config
 	root        *url.URL // Graph
+	login       endpoints
 	reportHosts []string // lower-case suffixes without leading dots
 
 	graph http.RoundTripper // signs in; refuses other hosts than root
 	bare  http.RoundTripper // sends what it is given
 	token *tokens
 
-	stats counters
+	hidden hidden
+	stats  counters
 
 	mu    sync.Mutex
 	notes map[string][]string // by source
@@ -86,25 +90,36 @@ func New(c Config) (*Client, error) {
 		return nil, fmt.Errorf("graph client of tenant %s: %w", c.Tenant, err)
 	}
 	c = c.withDefaults()
-	client := &Client{config: c, root: root, notes: map[string][]string{}}
+	client := &Client{config: c, root: root, hidden: hidden{secrets: map[string]bool{}}, notes: map[string][]string{}}
 	for _, host := range c.ReportHosts {
 		if host = strings.ToLower(strings.TrimLeft(host, "*.")); host != "" {
 			client.reportHosts = append(client.reportHosts, host)
 		}
 	}
 
-	tokenURL, err := login.Parse(login.Path + "/" + c.DirectoryID + "/oauth2/v2.0/token")
-	if err != nil {
+	if client.login, err = newEndpoints(login, c.DirectoryID); err != nil {
 		return nil, fmt.Errorf("graph client of tenant %s: %w", c.Tenant, err)
 	}
 	wire := &wire{next: c.Transport, silence: c.Silence, agent: c.UserAgent, stats: &client.stats}
-	client.bare = &readOnly{next: wire, tokenURL: tokenURL}
-	client.token = newTokens(client, tokenURL)
-	client.graph = &readOnly{tokenURL: tokenURL, next: &pace{
+	client.bare = &readOnly{next: wire, signIn: []*url.URL{client.login.token, client.login.device}}
+	client.token = newTokens(client)
+	client.graph = &readOnly{next: &pace{
 		next: &authorize{next: wire, root: root, tokens: client.token},
 		now:  c.Now, sleep: client.hold, until: map[string]time.Time{},
 	}}
 	return client, nil
+}
+
+// endpoints are a directory's at the login host.
+type endpoints struct{ authorize, token, device *url.URL }
+
+func newEndpoints(login *url.URL, directoryID string) (e endpoints, err error) {
+	for name, u := range map[string]**url.URL{"authorize": &e.authorize, "token": &e.token, "devicecode": &e.device} {
+		if *u, err = login.Parse(login.Path + "/" + directoryID + "/oauth2/v2.0/" + name); err != nil {
+			return endpoints{}, err
+		}
+	}
+	return e, nil
 }
 
 var (
@@ -126,11 +141,10 @@ func (c *Config) check() (root, login *url.URL, err error) {
 	if !guid.MatchString(c.DirectoryID) && !domain.MatchString(c.DirectoryID) {
 		faults = append(faults, fmt.Errorf("directory id %q: want the tenant's GUID or one of its verified domains", c.DirectoryID))
 	}
-	if c.ClientID == "" {
-		faults = append(faults, errors.New("client id is missing"))
-	}
-	if c.ClientSecret == "" {
-		faults = append(faults, errors.New("client secret is missing"))
+	if c.Credential == nil {
+		faults = append(faults, errors.New("credential is missing"))
+	} else if err := c.Credential.check(c); err != nil {
+		faults = append(faults, err)
 	}
 	return root, login, errors.Join(faults...)
 }
@@ -197,15 +211,15 @@ func (c *Client) TenantID(ctx context.Context) (string, error) {
 		c.config.Tenant, c.config.DirectoryID)
 }
 
-// Roles are the application permissions the access token carries, such as
-// "User.Read.All"; nil when the token cannot be read. It is an *AuthError when
+// Roles are the permissions the access token carries, such as "User.Read.All",
+// be they the application's or a person's; nil when the token cannot be read. It is an *AuthError when
 // signing in fails.
 func (c *Client) Roles(ctx context.Context) ([]string, error) {
 	token, err := c.token.get(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("permissions of tenant %s: %w", c.config.Tenant, err)
 	}
-	return slices.Clone(token.claims.Roles), nil
+	return append(slices.Clone(token.claims.Roles), strings.Fields(token.claims.Scopes)...), nil
 }
 
 // Notes says to people what was left out of the source's pages when they were

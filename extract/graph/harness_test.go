@@ -99,7 +99,7 @@ func (c *cloud) client(change ...func(*Config)) *Client {
 	c.t.Helper()
 	config := Config{
 		Tenant: "contoso", Graph: c.URL, Login: c.URL,
-		DirectoryID: directoryID, ClientID: clientID, ClientSecret: canarySecret,
+		DirectoryID: directoryID, ClientID: clientID, Credential: ClientSecret(canarySecret),
 		Now: c.clock.Now, Sleep: c.clock.Sleep, Jitter: func() float64 { return 0 },
 		Progress: func(e Event) {
 			c.mu.Lock()

@@ -180,7 +180,7 @@ func TestReportHosts(t *testing.T) {
 	cloud := func(graph string, hosts ...string) *Client {
 		c, err := New(Config{
 			Graph: graph, Login: "https://login.example.com", DirectoryID: directoryID,
-			ClientID: clientID, ClientSecret: canarySecret, ReportHosts: hosts,
+			ClientID: clientID, Credential: ClientSecret(canarySecret), ReportHosts: hosts,
 		})
 		if err != nil {
 			t.Fatal(err)

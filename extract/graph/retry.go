@@ -31,6 +31,8 @@ type fault struct {
 	text string        // err's, clean
 	wait time.Duration // asked for by the server; 0 when it did not say
 	hint string        // what a person can do should it last
+
+	refused *AuthError // the login host's, when it was that which is busy; else nil
 }
 
 func (f *fault) Error() string { return f.text }

@@ -386,7 +386,7 @@ func offline(t testing.TB, graph func(*http.Request) (*http.Response, error)) *C
 	t.Helper()
 	client, err := New(Config{
 		Tenant: "contoso", Graph: "https://graph.example.com", Login: "https://login.example.com",
-		DirectoryID: directoryID, ClientID: clientID, ClientSecret: canarySecret,
+		DirectoryID: directoryID, ClientID: clientID, Credential: ClientSecret(canarySecret),
 		Jitter: func() float64 { return 0 },
 		Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Host == "login.example.com" {

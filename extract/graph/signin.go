@@ -17,6 +17,16 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
+// Credential is how the application, or a person by way of it, proves who it is:
+// ClientSecret, *Certificate, FederatedToken, ManagedIdentity or Delegated.
+type Credential interface {
+	// check says what of the credential, or of what else it needs, is missing.
+	check(*Config) error
+	// ask makes one attempt at a token. The error is an *AuthError, or a *fault when
+	// another attempt may help.
+	ask(context.Context, *tokens) (*oauth2.Token, error)
+}
+
 // token is an access token and what it says of itself.
 type token struct {
 	access  string
@@ -28,30 +38,21 @@ type token struct {
 // Graph, so they are read and not verified: Graph decides, they only explain.
 type claims struct {
 	TenantID string   `json:"tid"`
-	Roles    []string `json:"roles"`
+	Roles    []string `json:"roles"` // of an application
+	Scopes   string   `json:"scp"`   // of a person, with spaces between them
+	Name     string   `json:"upn"`
 }
 
 // tokens signs in when a token is needed and keeps it until shortly before it
 // expires. One goroutine at a time signs in; the others wait for its token.
 type tokens struct {
 	client *Client
-	flow   clientcredentials.Config
 	turn   chan struct{} // holds one value; who has taken it may sign in
 	now    atomic.Pointer[token]
 }
 
-func newTokens(c *Client, tokenURL *url.URL) *tokens {
-	t := &tokens{
-		client: c,
-		flow: clientcredentials.Config{
-			ClientID:     c.config.ClientID,
-			ClientSecret: c.config.ClientSecret,
-			TokenURL:     tokenURL.String(),
-			Scopes:       []string{c.root.Scheme + "://" + c.root.Host + "/.default"},
-			AuthStyle:    oauth2.AuthStyleInParams,
-		},
-		turn: make(chan struct{}, 1),
-	}
+func newTokens(c *Client) *tokens {
+	t := &tokens{client: c, turn: make(chan struct{}, 1)}
 	t.turn <- struct{}{}
 	return t
 }
@@ -86,70 +87,115 @@ func (t *tokens) take(ctx context.Context, good func(*token) bool) (*token, erro
 
 // signIn fetches a token. Its error is an *AuthError, unless ctx ended.
 func (t *tokens) signIn(ctx context.Context) (*token, error) {
-	config := &t.client.config
-	var fresh *token
-	var refused *AuthError
+	answer, err := t.insist(ctx, t.client.config.Credential.ask)
+	if err != nil {
+		return nil, err
+	}
+	return t.read(answer), nil
+}
+
+// insist asks until there is an answer or none is to be had. Its error is an
+// *AuthError, unless ctx ended.
+func (t *tokens) insist(ctx context.Context, ask func(context.Context, *tokens) (*oauth2.Token, error)) (*oauth2.Token, error) {
+	var answer *oauth2.Token
 	attempts := 0
 	err := t.client.try(ctx, Event{Source: "sign-in"}, func(ctx context.Context) (err error) {
 		attempts++
-		var answer *oauth2.Token
-		answer, refused, err = t.ask(ctx)
-		if err != nil {
-			return err
-		}
-		life := lifetime(answer)
-		fresh = &token{
-			access:  answer.AccessToken,
-			claims:  readClaims(answer.AccessToken),
-			renewAt: config.Now().Add(life - min(5*time.Minute, life/2)),
-		}
-		return nil
+		answer, err = ask(ctx, t)
+		return err
 	})
-	switch {
-	case err == nil:
-		return fresh, nil
-	case ctx.Err() != nil:
+	if err == nil {
+		return answer, nil
+	}
+	if ctx.Err() != nil {
 		return nil, err
-	case refused != nil:
-		refused.Attempts = attempts
-		return nil, refused
-	default:
-		return nil, &AuthError{Tenant: config.Tenant, Attempts: attempts, Err: err}
+	}
+	refused, ok := errors.AsType[*AuthError](err)
+	if f, busy := errors.AsType[*fault](err); busy && f.refused != nil {
+		refused, ok = f.refused, true
+	}
+	if !ok {
+		refused = &AuthError{Tenant: t.client.config.Tenant, Err: err}
+	}
+	refused.Attempts = attempts
+	return nil, refused
+}
+
+// read makes an answer a token.
+func (t *tokens) read(answer *oauth2.Token) *token {
+	now := t.client.config.Now()
+	life := lifetime(answer, now)
+	return &token{
+		access:  answer.AccessToken,
+		claims:  readClaims(answer.AccessToken),
+		renewAt: now.Add(life - min(5*time.Minute, life/2)),
 	}
 }
 
-// ask makes one attempt at a token. The error is a *fault when another attempt may
-// help. The OAuth library's texts quote the answer whole, so none of them is
-// passed on.
-func (t *tokens) ask(ctx context.Context) (*oauth2.Token, *AuthError, error) {
-	answer, err := t.flow.Token(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{
-		Transport:     t.client.bare,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}))
-	if err == nil {
-		return answer, nil, nil
+// post makes one attempt at a token with a form. Errors are as Credential.ask's.
+//
+// The library's request for client credentials is any request for a token, once
+// the form has a grant_type.
+func (t *tokens) post(ctx context.Context, form url.Values) (*oauth2.Token, error) {
+	flow := clientcredentials.Config{
+		ClientID:       t.client.config.ClientID,
+		TokenURL:       t.client.login.token.String(),
+		EndpointParams: form,
+		AuthStyle:      oauth2.AuthStyleInParams,
 	}
+	answer, err := flow.Token(t.client.plain(ctx))
+	if err != nil {
+		return nil, t.failed(err)
+	}
+	t.client.hide(answer.RefreshToken)
+	return answer, nil
+}
+
+// plain is a context in which the OAuth library sends over the bare transport and
+// follows no redirect.
+func (c *Client) plain(ctx context.Context) context.Context {
+	return context.WithValue(ctx, oauth2.HTTPClient, &http.Client{
+		Transport:     c.bare,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	})
+}
+
+// failed makes the OAuth library's error ours. Its texts quote the answer whole,
+// so none of them is passed on.
+func (t *tokens) failed(err error) error {
 	if unsent, ok := errors.AsType[*url.Error](err); ok {
-		return nil, nil, t.client.networkFault(unsent.Err)
+		return t.client.networkFault(unsent.Err)
 	}
 	refusal, ok := errors.AsType[*oauth2.RetrieveError](err)
 	if !ok {
 		const text = "the login host's answer holds no token"
-		return nil, nil, &fault{err: errors.New(text), text: text, hint: "check the login root and the proxy"}
+		return &fault{err: errors.New(text), text: text, hint: "check the login root and the proxy"}
 	}
-	refused := newAuthError(t.client, refusal)
-	status := refusal.Response.StatusCode
-	if status >= 500 || status == http.StatusTooManyRequests || refused.Code == "temporarily_unavailable" || refused.Code == "server_error" {
+	return t.refused(newAuthError(t.client, refusal), refusal.Response)
+}
+
+// refused is the error of an attempt that was answered with a refusal.
+func (t *tokens) refused(refused *AuthError, resp *http.Response) error {
+	switch {
+	case refused.Status >= 500, refused.Status == http.StatusTooManyRequests,
+		refused.Code == "temporarily_unavailable", refused.Code == "server_error":
 		text := refused.Error()
-		return nil, refused, &fault{err: errors.New(text), text: text, wait: retryAfter(refusal.Response, t.client.config.Now())}
+		return &fault{err: errors.New(text), text: text, wait: retryAfter(resp, t.client.config.Now()), refused: refused}
+	default:
+		return refused
 	}
-	return nil, refused, refused
 }
 
 // lifetime is how long the login host says the token is good for. The library
-// reckons an expiry by the system's clock, which need not be ours.
-func lifetime(answer *oauth2.Token) time.Duration {
+// reckons an expiry by the system's clock, which need not be ours. Managed
+// identities may say an instant instead.
+func lifetime(answer *oauth2.Token, now time.Time) time.Duration {
 	seconds, err := strconv.ParseFloat(fmt.Sprint(answer.Extra("expires_in")), 64)
+	if err != nil || !(seconds > 0) {
+		var until float64
+		until, err = strconv.ParseFloat(fmt.Sprint(answer.Extra("expires_on")), 64)
+		seconds = until - float64(now.Unix())
+	}
 	if err != nil || !(seconds > 0) {
 		return 10 * time.Minute // unsaid; no token of Microsoft's lives shorter
 	}

@@ -232,7 +232,7 @@ func withType(h http.Handler) http.Handler {
 func TestConfig(t *testing.T) {
 	t.Run("every fault is named at once", func(t *testing.T) {
 		_, err := New(Config{Tenant: "contoso", Graph: "http://graph.microsoft.com", Login: "login", DirectoryID: "common"})
-		want(t, err, "contoso", "graph root", "https", "login root", `"common"`, "client id", "client secret")
+		want(t, err, "contoso", "graph root", "https", "login root", `"common"`, "credential is missing")
 	})
 	for name, change := range map[string]func(*Config){
 		"a path in the directory id": func(c *Config) { c.DirectoryID = "a.com/../b" },
@@ -240,7 +240,7 @@ func TestConfig(t *testing.T) {
 		"credentials in a root":      func(c *Config) { c.Login = "https://me:pass@login.example.com" },
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
-			c := Config{Graph: "https://graph.example.com", Login: "https://login.example.com", DirectoryID: directoryID, ClientID: "a", ClientSecret: "b"}
+			c := Config{Graph: "https://graph.example.com", Login: "https://login.example.com", DirectoryID: directoryID, ClientID: "a", Credential: ClientSecret("b")}
 			change(&c)
 			if _, err := New(c); err == nil {
 				t.Error("no error")

@@ -38,7 +38,7 @@ func simulated(t *testing.T, change func(*graphsim.Options)) (*Client, *graphsim
 	}
 	client, err := New(Config{
 		Tenant: "simulated", Graph: server.GraphURL, Login: server.LoginURL,
-		DirectoryID: graphsim.DefaultTenantID, ClientID: graphsim.DefaultClientID, ClientSecret: graphsim.DefaultClientSecret,
+		DirectoryID: graphsim.DefaultTenantID, ClientID: graphsim.DefaultClientID, Credential: ClientSecret(graphsim.DefaultClientSecret),
 		Now: clock.Now, Sleep: clock.Sleep, Jitter: func() float64 { return 0 },
 	})
 	if err != nil {
@@ -190,7 +190,7 @@ func TestSimulatedTenant(t *testing.T) {
 		_, server, clock := simulated(t, func(*graphsim.Options) {})
 		client, err := New(Config{
 			Tenant: "simulated", Graph: server.GraphURL, Login: server.LoginURL, DirectoryID: graphsim.DefaultTenantID,
-			ClientID: graphsim.DefaultClientID, ClientSecret: "another secret", Now: clock.Now, Sleep: clock.Sleep,
+			ClientID: graphsim.DefaultClientID, Credential: ClientSecret("another secret"), Now: clock.Now, Sleep: clock.Sleep,
 		})
 		if err != nil {
 			t.Fatal(err)

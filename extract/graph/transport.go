@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -45,14 +46,16 @@ func newTransport() *http.Transport {
 // a promise. It is never retried.
 var errRefused = errors.New("refused")
 
-// readOnly lets reads through, and the one POST that signing in takes.
+// readOnly lets reads through, and the POSTs that signing in takes.
 type readOnly struct {
-	next     http.RoundTripper
-	tokenURL *url.URL
+	next   http.RoundTripper
+	signIn []*url.URL // where a POST may go
 }
 
 func (t *readOnly) RoundTrip(req *http.Request) (*http.Response, error) {
-	signIn := req.Method == http.MethodPost && sameOrigin(req.URL, t.tokenURL) && req.URL.Path == t.tokenURL.Path
+	signIn := req.Method == http.MethodPost && slices.ContainsFunc(t.signIn, func(u *url.URL) bool {
+		return sameOrigin(req.URL, u) && req.URL.Path == u.Path
+	})
 	if req.Method != http.MethodGet && req.Method != http.MethodHead && !signIn {
 		return nil, fmt.Errorf("%w: %s %s%s is not a read", errRefused, req.Method, req.URL.Host, req.URL.Path)
 	}

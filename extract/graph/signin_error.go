@@ -1,0 +1,137 @@
+package graph
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/oauth2"
+)
+
+// AuthError is a sign-in that failed.
+type AuthError struct {
+	Tenant      string // the configured name
+	Status      int    // HTTP status; 0 when the login host did not answer
+	AADSTS      int    // Microsoft's number of the error; 0 when there is none
+	Code        string // OAuth's word for it, such as "invalid_client"
+	Description string // Microsoft's explanation, without trace ids and times
+	Hint        string // what a person can do; "" when Err says it
+	Attempts    int    // made
+	Err         error  // what happened instead of an answer; may be nil
+}
+
+func (e *AuthError) Error() string {
+	var b strings.Builder
+	b.WriteString("sign in")
+	if e.Status != 0 {
+		fmt.Fprintf(&b, ": %d %s", e.Status, http.StatusText(e.Status))
+	}
+	if e.Code != "" {
+		b.WriteString(": " + e.Code)
+	}
+	if e.AADSTS != 0 {
+		fmt.Fprintf(&b, ": AADSTS%d", e.AADSTS)
+	}
+	if e.Description != "" {
+		b.WriteString(": " + e.Description)
+	}
+	if e.Err != nil {
+		b.WriteString(": " + e.Err.Error())
+	} else if e.Attempts > 1 {
+		fmt.Fprintf(&b, " (gave up after %d attempts)", e.Attempts)
+	}
+	if e.Hint != "" {
+		b.WriteString("; " + e.Hint)
+	}
+	return b.String()
+}
+
+// Unwrap gives what happened instead of an answer.
+func (e *AuthError) Unwrap() error { return e.Err }
+
+// aadsts is how a description begins.
+var aadsts = regexp.MustCompile(`^AADSTS(\d+):\s*`)
+
+// newAuthError reads the login host's refusal. The number is shown and explained,
+// never decided upon.
+func newAuthError(c *Client, answer *oauth2.RetrieveError) *AuthError {
+	e := &AuthError{Tenant: c.config.Tenant, Status: answer.Response.StatusCode, Code: c.clean(answer.ErrorCode)}
+	text := c.clean(answer.ErrorDescription)
+	if m := aadsts.FindStringSubmatch(text); m != nil {
+		e.AADSTS, _ = strconv.Atoi(m[1]) // digits; too many are no number of Microsoft's
+		text = text[len(m[0]):]
+	}
+	for _, noise := range []string{" Trace ID:", " Correlation ID:", " Timestamp:"} {
+		text, _, _ = strings.Cut(text, noise)
+	}
+	e.Description = text
+	e.Hint = authHint(e)
+	return e
+}
+
+func authHint(e *AuthError) string {
+	switch e.AADSTS {
+	case 7000215:
+		return "the client secret is wrong: configure the secret's value, not its id"
+	case 7000222:
+		return "the client secret has expired: create a new one under the application's certificates and secrets, and configure it"
+	case 700016:
+		return "the application is not known in this directory: check client id and directory id, and that both are of the configured cloud"
+	case 90002:
+		return "the directory is not known: check the directory id and the cloud"
+	case 65001:
+		return "consent is missing: have an administrator grant consent to the application's permissions"
+	case 53003:
+		return "a conditional access policy blocks the application: exclude it or allow this network in the policy for workload identities"
+	case 50076:
+		return "multi-factor authentication is asked for: sign in interactively, or use an application permission"
+	case 700082:
+		return "the refresh token has expired after 90 days without use: sign in again"
+	case 70011:
+		return "the scope is not valid: check that the Graph root belongs to the configured cloud"
+	case 700213:
+		return "no federated credential of the application matches: check its issuer, subject and audience"
+	}
+	if e.Status >= 500 || e.Status == http.StatusTooManyRequests {
+		return "the login host is overloaded or down: run again later"
+	}
+	if e.Code == "" {
+		return "the answer is not Microsoft's: check the login root and the proxy"
+	}
+	return "check directory id, client id and client secret"
+}
+
+// hidden are the secrets a client has sent or received. No error or event of the
+// client repeats one, should a server do so.
+type hidden struct {
+	mu      sync.Mutex
+	secrets map[string]bool
+}
+
+// minSecret is in bytes; shorter ones are words, and none of Microsoft's.
+const minSecret = 8
+
+// hide keeps secrets out of all the client says from now on.
+func (c *Client) hide(secrets ...string) {
+	c.hidden.mu.Lock()
+	defer c.hidden.mu.Unlock()
+	for _, s := range secrets {
+		if len(s) >= minSecret {
+			c.hidden.secrets[s] = true
+			c.hidden.secrets[url.QueryEscape(s)] = true
+		}
+	}
+}
+
+func (h *hidden) clean(text string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range h.secrets {
+		text = strings.ReplaceAll(text, s, "[secret]")
+	}
+	return text
+}
