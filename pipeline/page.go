@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -49,24 +50,61 @@ func (p *Page) Text() ([]byte, error) {
 		}
 		p.text = text
 	default:
-		return nil, fmt.Errorf("content coding %q is not known; gzip and identity are", p.Coding)
+		return nil, p.unknownCoding()
 	}
 	clear(p.text[len(p.text) : len(p.text)+Pad])
 	return p.text, nil
 }
 
+// Reader is the page's text as a stream, for pages that are too long to be held
+// without their coding. The page keeps nothing of it, so that it can be read again.
+// A truncated or corrupt body is an error of Read, at the latest where the text
+// ends. The caller closes the reader.
+func (p *Page) Reader() (io.ReadCloser, error) {
+	switch p.Coding {
+	case "":
+		return io.NopCloser(bytes.NewReader(p.Body)), nil
+	case "gzip":
+		r, err := gzip.NewReader(bytes.NewReader(p.Body))
+		if err != nil {
+			return nil, fmt.Errorf("gunzip: %w", err)
+		}
+		return r, nil
+	default:
+		return nil, p.unknownCoding()
+	}
+}
+
+func (p *Page) unknownCoding() error {
+	return fmt.Errorf("content coding %q is not known; gzip and identity are", p.Coding)
+}
+
+// inflater reads bodies that are compressed with gzip. Its tables are larger than
+// many a page, so one serves many.
+type inflater struct {
+	gzip gzip.Reader
+	body bytes.Reader
+}
+
+var inflaters = sync.Pool{New: func() any { return new(inflater) }}
+
 // gunzip inflates a whole body into one buffer, sized by the length that stands
 // at the end of a gzip member.
 func gunzip(body []byte) ([]byte, error) {
-	r, err := gzip.NewReader(bytes.NewReader(body))
-	if err != nil {
+	f := inflaters.Get().(*inflater)
+	defer func() {
+		f.body.Reset(nil)
+		inflaters.Put(f)
+	}()
+	f.body.Reset(body)
+	if err := f.gzip.Reset(&f.body); err != nil {
 		return nil, err
 	}
 	size := int64(binary.LittleEndian.Uint32(body[len(body)-4:]))
 	// Deflate expands at most 1,032 times: a larger claim is damage.
 	size = min(size, int64(len(body))*1032, maxText)
 	out := bytes.NewBuffer(make([]byte, 0, size+Pad+bytes.MinRead))
-	n, err := io.Copy(out, io.LimitReader(r, maxText+1))
+	n, err := io.Copy(out, io.LimitReader(&f.gzip, maxText+1))
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -14,22 +13,12 @@ import (
 	"seatlake/schemas"
 )
 
-// CheckCSV refuses a page that is not a usage report: an empty one, HTML, JSON,
-// or one without the header row that every report has.
-func CheckCSV(text []byte) error {
-	_, _, err := readHeader(padded(text), len(text))
-	return err
-}
-
 // Headers that the reader itself knows.
 const (
 	refreshHeader = "report refresh date"
 	userHeader    = "user principal name"
 	ownerHeader   = "owner principal name"
 )
-
-// maxLine bounds a line of a report, in bytes.
-const maxLine = 1 << 20
 
 // csvReader reads pages that are usage reports. A page is a header row and the
 // rows below it.
@@ -73,16 +62,10 @@ type listSlot struct {
 	values []int32
 }
 
-// report is the text of a page, cell by cell.
-type report struct {
-	b       []byte // the page and its pad
-	end     int    // length of the page
-	scratch []byte // the last quoted cell that had quotes within
-}
-
 func openCSV(d *Decoder, out *batch) (reader, error) {
 	r := &csvReader{
-		out: out, fields: d.table.Decoded(), lists: make([]listSlot, 1<<10),
+		report: report{size: d.opts.BlockBytes},
+		out:    out, fields: d.table.Decoded(), lists: make([]listSlot, 1<<10),
 		unknown: map[string]int64{}, seen: map[string]bool{},
 	}
 	for i, c := range out.columns {
@@ -100,9 +83,14 @@ func openCSV(d *Decoder, out *batch) (reader, error) {
 	return r, nil
 }
 
-func (r *csvReader) read(text []byte, full func() bool) error {
-	r.b, r.end = text[:len(text)+pipeline.Pad], len(text)
-	header, i, err := readHeader(text, len(text))
+func (r *csvReader) read(page *pipeline.Page, full func(next int) bool) error {
+	text, err := page.Reader()
+	if err != nil {
+		return err
+	}
+	defer text.Close()
+	r.open(text)
+	header, i, err := r.header()
 	if err != nil {
 		return err
 	}
@@ -116,56 +104,44 @@ func (r *csvReader) read(text []byte, full func() bool) error {
 			r.unknown[name] += r.total + r.skipped - before
 		}
 	}()
-	for i < r.end {
-		if i, err = r.row(i); err != nil {
-			return err
-		}
-		if !full() {
+	for {
+		if !full(max(r.end-i, 0)) {
 			return errStopped
 		}
+		if i, err = r.rows(i, full); err != nil {
+			return err
+		}
+		if r.whole {
+			return nil
+		}
+		if err := r.more(i); err != nil {
+			return err
+		}
+		i = 0
 	}
-	return nil
 }
 
-// readHeader reads the header row of a report and returns the position of the
-// first row. A byte order mark may precede it.
-func readHeader(text []byte, end int) (header []string, next int, err error) {
-	if err := refuse(text, "a CSV report"); err != nil {
-		return nil, 0, err
-	}
-	i := 0
-	if bytes.HasPrefix(text, []byte("\xef\xbb\xbf")) {
-		i = 3
-	}
-	for i < end && (text[i] == '\r' || text[i] == '\n') {
-		i++
-	}
-	if i < end && (text[i] == '{' || text[i] == '[') {
-		return nil, 0, errors.New("JSON instead of a CSV report")
-	}
-	r := report{b: text[:end+pipeline.Pad], end: end}
-	start := i
-	for {
-		v, after, err := r.cell(i)
+// rows reads the rows from i on, and returns where the rest of the page begins:
+// the end of the block, or a row that the block ends within.
+func (r *csvReader) rows(i int, full func(next int) bool) (int, error) {
+	for i < r.end {
+		at := r.out.rows
+		next, err := r.row(i)
+		if errors.Is(err, errUnclosed) && r.cutAt(i) {
+			for _, c := range r.out.columns {
+				c.truncate(at)
+			}
+			return i, nil
+		}
 		if err != nil {
-			return nil, 0, err
+			return 0, err
 		}
-		header = append(header, string(bytes.TrimSpace(v)))
-		if len(header) > 1<<12 || after-start > maxLine {
-			return nil, 0, fmt.Errorf("line 1 is longer than %d bytes: not a report", maxLine)
-		}
-		if i = after; r.b[i] == ',' && i < end {
-			i++
-			continue
-		}
-		break
-	}
-	for _, h := range header {
-		if strings.EqualFold(h, refreshHeader) {
-			return header, r.lineEnd(i), nil
+		i = next
+		if !full(0) {
+			return 0, errStopped
 		}
 	}
-	return nil, 0, fmt.Errorf("no header row: the first line is %q and has no \"Report Refresh Date\"", cut(text[start:i]))
+	return i, nil
 }
 
 // layout finds the column of each header and returns the headers that have none.
@@ -306,106 +282,6 @@ func (r *csvReader) row(i int) (int, error) {
 	r.out.rows++
 	r.total++
 	return r.lineEnd(i), nil
-}
-
-// at puts the line of a position before an error.
-func (r *report) at(i int, err error) error {
-	return fmt.Errorf("line %d: %w", 1+bytes.Count(r.b[:min(i, r.end)], []byte{'\n'}), err)
-}
-
-// atLineEnd says that the line or the page ends at i.
-func (r *report) atLineEnd(i int) bool {
-	switch r.b[i] {
-	case '\n':
-		return true
-	case '\r':
-		return r.b[i+1] == '\n' || i+1 >= r.end
-	default:
-		return i >= r.end
-	}
-}
-
-// lineEnd passes the end of the line at i.
-func (r *report) lineEnd(i int) int {
-	if r.b[i] == '\r' {
-		i++
-	}
-	return i + 1
-}
-
-// cellEnd finds the first comma or control byte at or after i, and says whether a
-// byte of non-ASCII text may stand before it.
-func cellEnd(b []byte, i int) (end int, wide bool) {
-	var seen uint64
-	for {
-		x := binary.LittleEndian.Uint64(b[i : i+8])
-		q := x ^ commas
-		stop := ((q-ones)&^q | (x-controls)&^x) & highs
-		seen |= x
-		if stop != 0 {
-			return i + bits.TrailingZeros64(stop)>>3, seen&highs != 0
-		}
-		i += 8
-	}
-}
-
-// cell reads the cell at i and returns the position of the comma or line end
-// behind it. The value lies in the page, or in the scratch buffer until the next
-// call.
-func (r *report) cell(i int) (v []byte, next int, err error) {
-	if r.b[i] == '"' {
-		return r.quoted(i)
-	}
-	start := i
-	var wide bool
-	for {
-		end, w := cellEnd(r.b, i)
-		wide = wide || w
-		if r.b[end] == ',' || r.atLineEnd(end) {
-			v = r.b[start:end]
-			if wide && !utf8.Valid(v) {
-				return nil, 0, r.at(start, fmt.Errorf("invalid UTF-8 in %q", cut(v)))
-			}
-			return v, end, nil
-		}
-		switch r.b[end] {
-		case 0, '\r':
-			return nil, 0, r.at(end, fmt.Errorf("control byte 0x%02x in a cell: the page is damaged", r.b[end]))
-		}
-		i = end + 1
-	}
-}
-
-// quoted reads a cell in quotes. Two quotes within are one; commas and line ends
-// are text.
-func (r *report) quoted(open int) (v []byte, next int, err error) {
-	r.scratch = r.scratch[:0]
-	doubled := false
-	limit := min(r.end, open+maxLine)
-	for i := open + 1; ; {
-		n := bytes.IndexByte(r.b[min(i, limit):limit], '"')
-		if n < 0 {
-			return nil, 0, r.at(open, fmt.Errorf("a quote is opened and not closed within %d bytes", limit-open))
-		}
-		quote := i + n
-		if r.b[quote+1] == '"' {
-			r.scratch = append(r.scratch, r.b[i:quote+1]...)
-			doubled = true
-			i = quote + 2
-			continue
-		}
-		if v = r.b[i:quote]; doubled {
-			r.scratch = append(r.scratch, v...)
-			v = r.scratch
-		}
-		if r.b[quote+1] != ',' && !r.atLineEnd(quote+1) {
-			return nil, 0, r.at(open, fmt.Errorf("text behind the closing quote of %q", cut(v)))
-		}
-		if !utf8.Valid(v) {
-			return nil, 0, r.at(open, fmt.Errorf("invalid UTF-8 in %q", cut(v)))
-		}
-		return v, quote + 1, nil
-	}
 }
 
 // pass skips an unquoted cell of plain text.

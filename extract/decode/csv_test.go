@@ -222,7 +222,7 @@ func TestCSVLayouts(t *testing.T) {
 }
 
 func TestCheckCSV(t *testing.T) {
-	if err := decode.CheckCSV([]byte(sheet("Kind", "x"))); err != nil {
+	if err := decode.CheckCSV(strings.NewReader(sheet("Kind", "x"))); err != nil {
 		t.Error(err)
 	}
 	for text, want := range map[string]string{
@@ -233,7 +233,7 @@ func TestCheckCSV(t *testing.T) {
 		"User,Kind\na,b\n":       "no header row",
 		"\"a":                    "a quote is opened and not closed",
 	} {
-		if err := decode.CheckCSV([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if err := decode.CheckCSV(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
 	}

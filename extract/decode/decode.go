@@ -18,7 +18,6 @@ package decode
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -34,6 +33,9 @@ type Options struct {
 	// page; a report, which is one page of any length, is cut at exactly that
 	// many rows.
 	BatchRows int
+	// BlockBytes is how much of a report's text is held at a time, for reports are
+	// read as streams; 0 means 256 KiB. More is held where a line is longer.
+	BlockBytes int
 	// Alloc gives the memory of the batches; nil means Go's heap. Buffers are
 	// used again once their last holder has released them, and all are freed
 	// when the stream has ended and no batch is held.
@@ -77,6 +79,9 @@ func newDecoder(table *schemas.Table, o Options, open func(*Decoder, *batch) (re
 	if o.BatchRows <= 0 {
 		o.BatchRows = 16384
 	}
+	if o.BlockBytes <= 0 {
+		o.BlockBytes = 256 << 10
+	}
 	if o.Alloc == nil {
 		o.Alloc = memory.DefaultAllocator
 	}
@@ -85,10 +90,10 @@ func newDecoder(table *schemas.Table, o Options, open func(*Decoder, *batch) (re
 
 // reader fills a batch from pages of one format.
 type reader interface {
-	// read appends the rows of one page, whose text is followed by Pad zero
-	// bytes. It calls full whenever the batch may be handed over, and ends with
+	// read appends the rows of one page. It calls full whenever the batch may be
+	// handed over, with the length of the text it is about to read, and ends with
 	// errStopped when full says that nobody wants more.
-	read(text []byte, full func() bool) error
+	read(page *pipeline.Page, full func(next int) bool) error
 	// drift is what was seen so far.
 	drift() Drift
 }
@@ -131,33 +136,21 @@ func (d *Decoder) Stream(pages pipeline.Pages) pipeline.Stream {
 			return yield(rec, nil)
 		}
 		size := 0 // bytes of text in the open batch, at most
+		full := func(next int) bool {
+			if out.rows >= d.opts.BatchRows || out.rows > 0 && size+next > maxText {
+				if size = 0; !lend() {
+					return false
+				}
+			}
+			size += next
+			return true
+		}
 		for page, err := range pages {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			text, err := page.Text()
-			if err != nil {
-				fail(page.Number, err)
-				return
-			}
-			if len(text) > maxText {
-				fail(page.Number, fmt.Errorf("the page has %d bytes; at most %d can be decoded", len(text), maxText))
-				return
-			}
-			if out.rows > 0 && size+len(text) > maxText {
-				if size = 0; !lend() {
-					return
-				}
-			}
-			size += len(text)
-			err = in.read(padded(text), func() bool {
-				if out.rows < d.opts.BatchRows {
-					return true
-				}
-				size = 0
-				return lend()
-			})
+			err = in.read(page, full)
 			switch {
 			case errors.Is(err, errStopped):
 				return

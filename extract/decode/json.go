@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"seatlake/pipeline"
 	"seatlake/schemas"
 )
 
@@ -117,11 +118,21 @@ func (o *object) add(path []string, c *column) error {
 	return nil
 }
 
-func (r *jsonReader) read(text []byte, full func() bool) error {
+func (r *jsonReader) read(page *pipeline.Page, full func(next int) bool) error {
+	text, err := page.Text()
+	if err != nil {
+		return err
+	}
+	if len(text) > maxText {
+		return fmt.Errorf("the page has %d bytes; at most %d can be decoded", len(text), maxText)
+	}
 	if err := refuse(text, "JSON"); err != nil {
 		return err
 	}
-	r.set(text)
+	if !full(len(text)) {
+		return errStopped
+	}
+	r.set(padded(text))
 	found := false
 	before := r.out.rows
 	r.members(func(name []byte, i int) int {
@@ -141,7 +152,7 @@ func (r *jsonReader) read(text []byte, full func() bool) error {
 		return fmt.Errorf(`no array "value" in the page: it is not a collection`)
 	}
 	r.total += int64(r.out.rows - before)
-	if !full() {
+	if !full(0) {
 		return errStopped
 	}
 	return nil

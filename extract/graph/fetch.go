@@ -62,7 +62,7 @@ func (c *Client) collection(ctx context.Context, source string, u *url.URL) (*pi
 	if err != nil {
 		return nil, "", c.damaged(a, err)
 	}
-	if !envelope.HasValue {
+	if !envelope.HasValue && source != pipeline.ReportSettings { // which is one object
 		return nil, "", c.damaged(a, errors.New(`it has no "value"`))
 	}
 	return page, envelope.NextLink, nil
@@ -88,10 +88,11 @@ func (c *Client) report(ctx context.Context, source string, u *url.URL) (*pipeli
 	}
 	page := file.page(source)
 	page.Request, page.RequestID = a.request, a.requestID
-	text, err := page.Text()
+	text, err := page.Reader()
 	if err != nil {
 		return nil, c.damaged(a, err)
 	}
+	defer text.Close()
 	if err := decode.CheckCSV(text); err != nil {
 		return nil, c.damaged(a, err)
 	}
@@ -193,19 +194,40 @@ func (c *Client) get(ctx context.Context, via http.RoundTripper, u *url.URL) (*a
 	if a.status != http.StatusOK {
 		most = maxErrorBody
 	}
-	var buf bytes.Buffer
-	buf.Grow(int(min(max(resp.ContentLength, 0), 16<<20)) + bytes.MinRead)
-	n, err := io.Copy(&buf, io.LimitReader(resp.Body, most+1))
-	a.body = buf.Bytes()
+	a.body, err = readBody(resp, most)
 	switch {
 	case a.status != http.StatusOK:
 		// Of a refusal, the status counts; its text may be cut.
 	case err != nil:
 		return nil, c.damaged(a, err)
-	case n > most:
+	case int64(len(a.body)) > most:
 		return nil, fmt.Errorf("the answer is larger than %d bytes", most)
 	}
 	return a, nil
+}
+
+// readBody reads a body as it comes: a page is those bytes, so that a host which
+// sends a report without gzip makes a page as long as the report. A length that the
+// answer states is believed once some of it has come, and costs no copies of a long
+// body. It reads at most one byte more than a body may have.
+func readBody(resp *http.Response, most int64) ([]byte, error) {
+	stated := min(resp.ContentLength, most)
+	in := io.LimitReader(resp.Body, most+1)
+	body := make([]byte, 0, 32<<10)
+	for {
+		if len(body) == cap(body) {
+			size := max(2*int64(len(body)), stated)
+			body = append(make([]byte, 0, size+bytes.MinRead), body...)
+		}
+		n, err := in.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if err == io.EOF {
+			return body, nil
+		}
+		if err != nil {
+			return body, err
+		}
+	}
 }
 
 // coding is a content coding as pages name it.
