@@ -25,6 +25,7 @@ type Coverage struct {
 	Table    string    `json:"table"`
 	State    State     `json:"state"`
 	Reason   string    `json:"reason,omitempty"`     // for people, with the cure; empty when complete
+	Optional bool      `json:"optional,omitempty"`   // a run without the table is whole: no state of it is a gap
 	Observed time.Time `json:"observed_at,omitzero"` // UTC, when Graph answered first
 
 	// ObservedThrough is the UTC day up to which the source saw activity: the

@@ -40,12 +40,15 @@ type Pipeline struct {
 // Job is one source and the tables that its pages feed. Its decoder and
 // transforms may hold state, so a job serves one run.
 type Job struct {
-	Source  string
-	Window  Window
-	First   bool
-	Decoder Decoder
-	Shared  []Transform // between the decoder and all outputs, in order
-	Outputs []Output
+	Source string
+	Window Window
+	First  bool
+	// Optional is a source without which a run is whole: its coverage says so,
+	// and having read nothing else is having read nothing.
+	Optional bool
+	Decoder  Decoder
+	Shared   []Transform // between the decoder and all outputs, in order
+	Outputs  []Output
 }
 
 // Decoder turns the pages of one source into batches.
@@ -108,7 +111,8 @@ type Published struct {
 	Commit  Commit
 }
 
-// ErrNothingRead is the error of a run all of whose sources were refused.
+// ErrNothingRead is the error of a run all of whose sources, but for optional
+// ones, were refused.
 var ErrNothingRead = errors.New("every source was refused; nothing is published")
 
 // Run publishes one snapshot of every table, or none. A source that Graph
@@ -200,6 +204,9 @@ func (r *runner) job(ctx context.Context, job Job) error {
 		if out.Judge != nil {
 			out.Judge(&coverage[i], seen)
 		}
+	}
+	for i := range coverage {
+		coverage[i].Optional = job.Optional
 	}
 
 	if r.Progress.Ended != nil {
@@ -340,9 +347,12 @@ func (r *runner) fixed(ctx context.Context, f Fixed) error {
 // commit puts together what the run says, in an order that does not depend on
 // which job ended first.
 func (r *runner) commit() (Commit, error) {
-	if !slices.ContainsFunc(r.coverage, func(c Coverage) bool { return c.State != Denied && c.State != Missing }) {
+	if !slices.ContainsFunc(r.coverage, func(c Coverage) bool { return !c.Optional && c.State != Denied && c.State != Missing }) {
 		var reasons []error
 		for _, c := range r.coverage {
+			if c.Optional {
+				continue
+			}
 			reasons = append(reasons, fmt.Errorf("%s: %s: %s", c.Table, c.State, c.Reason))
 		}
 		return Commit{}, fmt.Errorf("tenant %s: %w: %w", r.run.Tenant, ErrNothingRead, errors.Join(reasons...))

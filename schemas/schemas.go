@@ -192,6 +192,7 @@ func All() []*Table {
 		GraphUsers, GraphUserLicenses, GraphSubscribedSkus, GraphServicePlans, GraphSignIns,
 		ReportOffice365ActiveUserDetail, ReportEmailActivityUserDetail, ReportM365AppUserDetail,
 		ReportOffice365ActivationsUserDetail, ReportMailboxUsageDetail, ReportOneDriveUsageAccountDetail,
+		GraphSubscriptions, GraphUserRegistrationDetails, GraphReportSettings, ReportMicrosoft365CopilotUsageUserDetail,
 		CatalogSkus, CatalogServicePlans,
 	}
 }
