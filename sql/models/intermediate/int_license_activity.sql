@@ -13,12 +13,13 @@ with thresholds as (
 licenses as (
   select
     l.*,
-    coalesce(of_sku.threshold_days, of_service.threshold_days, of_all.threshold_days) as threshold_days,
-    coalesce(of_sku.grace_days, of_service.grace_days, of_all.grace_days) as grace_days
+    coalesce(of_sku.threshold_days, of_part.threshold_days, of_service.threshold_days, of_all.threshold_days) as threshold_days,
+    coalesce(of_sku.grace_days, of_part.grace_days, of_service.grace_days, of_all.grace_days) as grace_days
   from {{ ref('int_user_licenses') }} as l
   join {{ ref('int_skus') }} as k on k.tenant_id = l.tenant_id and k.sku_id = l.sku_id
   join thresholds as of_all on of_all.scope = 'default'
   left join thresholds as of_sku on of_sku.scope = 'sku' and of_sku.sku_id = l.sku_id
+  left join thresholds as of_part on of_part.scope = 'sku' and of_part.sku_id = lower(k.sku_part_number)
   left join thresholds as of_service on of_service.scope = 'service' and of_service.service = l.service
   where l.holds_seat and k.is_managed
 ),
