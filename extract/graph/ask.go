@@ -22,9 +22,12 @@ type ask struct {
 	// window is what a source that is read by time is asked for.
 	window pipeline.Window
 
-	// permission is the application permission that Graph wants, and without is
-	// what to do without it.
+	// permission is the application permission that Graph wants.
 	permission string
+
+	// optional is a source that not every tenant has: whatever is wrong with its
+	// first page is a gap.
+	optional bool
 
 	// lesser is what to ask for instead when Graph denies this, and note says
 	// what is then left out. May be nil.
@@ -36,6 +39,20 @@ type ask struct {
 // of its own.
 const signInActivity = "signInActivity"
 
+// auditLog is the permission for everything that is about signing in.
+const auditLog = "AuditLog.Read.All"
+
+// Permission is the application permission that a source takes; empty for what is
+// no source of Graph. Users take User.Read.All, and AuditLog.Read.All besides for
+// their sign-in activity, without which they are read all the same.
+func Permission(source string) string {
+	a, err := newAsk(source, pipeline.Window{})
+	if err != nil {
+		return ""
+	}
+	return a.permission
+}
+
 // newAsk knows the request of every source.
 func newAsk(source string, w pipeline.Window) (*ask, error) {
 	switch source {
@@ -46,7 +63,7 @@ func newAsk(source string, w pipeline.Window) (*ask, error) {
 	case pipeline.SignIns:
 		return &ask{
 			path:     "/v1.0/auditLogs/signIns?" + signInFilter(w) + "$top=1000",
-			restarts: 6, window: w, permission: "AuditLog.Read.All",
+			restarts: 6, window: w, permission: auditLog,
 		}, nil
 	case pipeline.ReportActiveUsers, pipeline.ReportEmail:
 		return askReport(source, "(period='D180')"), nil
@@ -54,6 +71,14 @@ func newAsk(source string, w pipeline.Window) (*ask, error) {
 		return askReport(source, "(period='D30')"), nil
 	case pipeline.ReportActivations:
 		return askReport(source, ""), nil
+	case pipeline.Subscriptions:
+		return &ask{path: "/v1.0/directory/subscriptions", restarts: 2, permission: "Organization.Read.All", optional: true}, nil
+	case pipeline.UserRegistrationDetails:
+		return &ask{path: "/v1.0/reports/authenticationMethods/userRegistrationDetails", restarts: 2, permission: auditLog, optional: true}, nil
+	case pipeline.ReportSettings:
+		return &ask{path: "/v1.0/admin/reportSettings", permission: "ReportSettings.Read.All", optional: true}, nil
+	case pipeline.ReportCopilot:
+		return askCopilot(source), nil
 	default:
 		return nil, fmt.Errorf("%q is not a source of Graph", source)
 	}
@@ -131,4 +156,13 @@ func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.99
 
 func askReport(function, parameters string) *ask {
 	return &ask{path: "/v1.0/reports/" + function + parameters, csv: true, permission: "Reports.Read.All"}
+}
+
+// askCopilot asks for the report that stands apart from the others: it comes in the
+// answer itself, and knows D28 where the others know D30.
+func askCopilot(function string) *ask {
+	return &ask{
+		path: "/v1.0/copilot/reports/" + function + "(period='D28',version='v2')",
+		csv:  true, permission: "Reports.Read.All", optional: true,
+	}
 }

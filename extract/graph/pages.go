@@ -19,8 +19,8 @@ const maxPages = 1_000_000
 // Pages reads a source, page by page and in order. Rows of users and sign-ins may
 // come twice: Graph repeats some, and a link that expires makes paging start over.
 //
-// A denied source ends in a *pipeline.Gap before its first page. Every other
-// error is a *pipeline.Error that says tenant, source and page; behind it stands
+// A denied source ends in a *pipeline.Gap before its first page, and an optional one
+// does so whatever is wrong with that page. Every other error is a *pipeline.Error that says tenant, source and page; behind it stands
 // an *Error, an *AuthError, or a fault that outlasted its attempts.
 func (c *Client) Pages(ctx context.Context, source string, w pipeline.Window) pipeline.Pages {
 	return func(yield func(*pipeline.Page, error) bool) {
@@ -149,6 +149,8 @@ func (r *reading) first(ctx context.Context) (*pipeline.Page, string, error) {
 	}
 	if denied(err) && r.number == 0 {
 		err = &pipeline.Gap{State: pipeline.Denied, Reason: r.client.reason(err, r.ask), Err: err}
+	} else if why, ok := absence(err); ok && r.number == 0 && r.ask.optional {
+		err = &pipeline.Gap{State: pipeline.Missing, Reason: why, Err: err}
 	}
 	return page, next, err
 }
@@ -161,10 +163,33 @@ func (r *reading) start(ctx context.Context) (*pipeline.Page, string, error) {
 	return r.client.fetch(ctx, r.source, r.number+1, u, r.ask.csv)
 }
 
+// refused gives Graph's own refusal of a request. A token that Graph does not take
+// is none: it concerns every source.
+func refused(err error) (*Error, bool) {
+	e, ok := errors.AsType[*Error](err)
+	return e, ok && !e.foreign && e.Status != http.StatusUnauthorized
+}
+
 // denied says that Graph itself, and not something on the way, denies a request.
 func denied(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Status == http.StatusForbidden && !e.foreign
+	e, ok := refused(err)
+	return ok && e.Status == http.StatusForbidden
+}
+
+// absence says to people why an optional source is not there. It is false for what
+// is no matter of the source: a sign-in that fails, a request that is not sent.
+func absence(err error) (why string, ok bool) {
+	if e, ok := refused(err); ok {
+		switch e.Status {
+		case http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+			return "this tenant or cloud does not offer it; nothing else depends on it", true
+		}
+		return "Graph did not answer for it: run again later; nothing else depends on it", true
+	}
+	if _, ok := errors.AsType[*fault](err); ok {
+		return "its answer could not be read: run again later; nothing else depends on it", true
+	}
+	return "", false
 }
 
 // reason says to people what is missing for a source.
