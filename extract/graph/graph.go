@@ -56,6 +56,10 @@ type Config struct {
 	Sleep     func(context.Context, time.Duration) error // nil: a timer; must end early with ctx
 	Jitter    func() float64                             // in [0, 1), safe for concurrent use; nil: random
 
+	// Pacer keeps Graph's limits. Clients of one application share one, whatever
+	// their tenants. Nil: one of the client's own.
+	Pacer *Pacer
+
 	Attempts int           // per request, the first included; 0: 6
 	Silence  time.Duration // how long a server may send nothing; 0: 2 minutes
 
@@ -71,9 +75,10 @@ type Client struct {
 	login       endpoints
 	reportHosts []string // lower-case suffixes without leading dots
 
-	graph http.RoundTripper // signs in; refuses other hosts than root
-	bare  http.RoundTripper // sends what it is given
-	token *tokens
+	graph  http.RoundTripper // signs in; refuses other hosts than root
+	bare   http.RoundTripper // sends what it is given
+	direct http.RoundTripper // sends what it is given, past any proxy
+	token  *tokens
 
 	hidden hidden
 	stats  counters
@@ -89,6 +94,10 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("graph client of tenant %s: %w", c.Tenant, err)
 	}
+	near := c.Transport
+	if near == nil {
+		near = newDirectTransport()
+	}
 	c = c.withDefaults()
 	client := &Client{config: c, root: root, hidden: hidden{secrets: map[string]bool{}}, notes: map[string][]string{}}
 	for _, host := range c.ReportHosts {
@@ -102,11 +111,12 @@ func New(c Config) (*Client, error) {
 	}
 	wire := &wire{next: c.Transport, silence: c.Silence, agent: c.UserAgent, stats: &client.stats}
 	client.bare = &readOnly{next: wire, signIn: []*url.URL{client.login.token, client.login.device}}
+	client.direct = &readOnly{next: &wire{next: near, silence: c.Silence, agent: c.UserAgent, stats: &client.stats}}
 	client.token = newTokens(client)
-	client.graph = &readOnly{next: &pace{
-		next: &authorize{next: wire, root: root, tokens: client.token},
-		now:  c.Now, sleep: client.hold, until: map[string]time.Time{},
-	}}
+	client.graph = &readOnly{next: &authorize{root: root, tokens: client.token, next: &pace{
+		next: wire, pacer: c.Pacer, who: newParty(root, c.ClientID, c.DirectoryID),
+		now: c.Now, hold: client.hold, queue: client.queue,
+	}}}
 	return client, nil
 }
 
@@ -179,6 +189,9 @@ func (c Config) withDefaults() Config {
 	if c.Jitter == nil {
 		c.Jitter = rand.Float64
 	}
+	if c.Pacer == nil {
+		c.Pacer = NewPacer(nil)
+	}
 	if c.Attempts <= 0 {
 		c.Attempts = 6
 	}
@@ -211,9 +224,9 @@ func (c *Client) TenantID(ctx context.Context) (string, error) {
 		c.config.Tenant, c.config.DirectoryID)
 }
 
-// Roles are the permissions the access token carries, such as "User.Read.All",
-// be they the application's or a person's; nil when the token cannot be read. It is an *AuthError when
-// signing in fails.
+// Roles are the permissions the access token carries, such as "User.Read.All", be
+// they the application's or a person's; nil when the token cannot be read. It is
+// an *AuthError when signing in fails.
 func (c *Client) Roles(ctx context.Context) ([]string, error) {
 	token, err := c.token.get(ctx)
 	if err != nil {

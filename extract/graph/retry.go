@@ -142,13 +142,29 @@ func (c *Client) backoff(n int) time.Duration {
 	return d - time.Duration(c.config.Jitter()*float64(d)/2)
 }
 
-// hold is pace's waiting.
-func (c *Client) hold(ctx context.Context, family string, d time.Duration) error {
+// hold waits because an answer of Graph asks for it.
+func (c *Client) hold(ctx context.Context, family string, d time.Duration, why string) error {
 	if d > longestWait {
 		return fmt.Errorf("%w: Graph asks for %s before the next request to the %s; run again after that", errPatience, d, family)
 	}
-	c.config.Progress(Event{Kind: Throttled, Source: family, Wait: d, Reason: "another request of this family was told to wait"})
+	c.config.Progress(Event{Kind: Throttled, Source: family, Wait: d, Reason: why})
 	c.stats.throttled.Add(int64(d))
+	return c.wait(ctx, family, d)
+}
+
+// unremarkable is the longest wait for a published limit that no event tells of.
+const unremarkable = 5 * time.Second
+
+// queue waits because of a published limit, for as long as it takes.
+func (c *Client) queue(ctx context.Context, family string, d time.Duration, why string) error {
+	if d > unremarkable {
+		c.config.Progress(Event{Kind: Throttled, Source: family, Wait: d, Reason: why})
+	}
+	return c.wait(ctx, family, d)
+}
+
+func (c *Client) wait(ctx context.Context, family string, d time.Duration) error {
+	c.stats.wait(family, d)
 	return c.config.Sleep(ctx, d)
 }
 

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,8 +18,8 @@ import (
 // The chain of a request to Graph, from the outside in:
 //
 //	readOnly  refuses what is not a read
-//	pace      holds back a family of requests that Graph throttles
 //	authorize adds the token, refuses foreign hosts, renews a refused token once
+//	pace      holds each request back until Graph's limits let it through
 //	wire      counts, and breaks off a connection that went silent
 //
 // Sign-in and downloads go through readOnly and wire alone. None of them follows
@@ -42,6 +41,15 @@ func newTransport() *http.Transport {
 	}
 }
 
+// newDirectTransport is for an address of the machine itself, which no proxy
+// reaches and which answers at once or not at all.
+func newDirectTransport() *http.Transport {
+	t := newTransport()
+	t.Proxy = nil
+	t.DialContext = (&net.Dialer{Timeout: identityDial}).DialContext
+	return t
+}
+
 // errRefused is the kind of every request that is not sent because it would break
 // a promise. It is never retried.
 var errRefused = errors.New("refused")
@@ -60,76 +68,6 @@ func (t *readOnly) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("%w: %s %s%s is not a read", errRefused, req.Method, req.URL.Host, req.URL.Path)
 	}
 	return t.next.RoundTrip(req)
-}
-
-// pace holds back requests of a family that Graph has asked to wait, whichever
-// source sends them. Limits that are published rather than asked for belong here
-// too: one limiter a family, waited for before the request.
-type pace struct {
-	next  http.RoundTripper
-	now   func() time.Time
-	sleep func(ctx context.Context, family string, d time.Duration) error
-
-	mu    sync.Mutex
-	until map[string]time.Time // by family: no request before then
-}
-
-func (t *pace) RoundTrip(req *http.Request) (*http.Response, error) {
-	family := family(req.URL)
-	for until := t.held(family); !until.IsZero(); until = t.held(family) {
-		if d := until.Sub(t.now()); d > 0 {
-			if err := t.sleep(req.Context(), family, d); err != nil {
-				return nil, err
-			}
-		}
-		t.release(family, until)
-	}
-	resp, err := t.next.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	if d := retryAfter(resp, t.now()); d > 0 {
-		t.holdUntil(family, t.now().Add(d))
-	}
-	return resp, nil
-}
-
-func (t *pace) held(family string) time.Time {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.until[family]
-}
-
-// release forgets an instant that was waited for. It has passed, whatever the
-// clock says.
-func (t *pace) release(family string, until time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.until[family].Equal(until) {
-		delete(t.until, family)
-	}
-}
-
-func (t *pace) holdUntil(family string, until time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if until.After(t.until[family]) {
-		t.until[family] = until
-	}
-}
-
-// family is the group of requests that Graph throttles together: the directory,
-// the audit log, and each report function for itself.
-func family(u *url.URL) string {
-	path := strings.ToLower(u.Path)
-	if i := strings.Index(path, "/auditlogs/"); i >= 0 {
-		return "audit log"
-	}
-	if _, report, ok := strings.Cut(path, "/reports/"); ok {
-		name, _, _ := strings.Cut(report, "(")
-		return "report " + name
-	}
-	return "directory"
 }
 
 // authorize is the only place where a request gets the token.
@@ -220,7 +158,7 @@ func (b *body) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	b.timer.Stop()
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		err = cause(b.ctx, err)
 	}
 	return n, err

@@ -1,0 +1,140 @@
+package graph
+
+import (
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// A gate lets through what one limit allows. Whoever wants to pass takes a slot,
+// waits until it is due, and uses it. Gates are guarded by their Pacer.
+type gate interface {
+	// reserve takes the next slot. It is for the caller to use or to give back.
+	reserve(now time.Time, units int) *slot
+}
+
+// newGate is exact for limits that a run comes near, and small for those that are
+// far away.
+func newGate(l Limit, kept bool) gate {
+	if l.Units > 1000 {
+		return newBucket(l)
+	}
+	return newWindow(l, kept)
+}
+
+// margin is how much longer a span is taken than published, as a fraction: requests
+// are counted when they arrive, and not all are on their way for the same time. In
+// the shortest span it is 0.3 s.
+const margin = 0.03
+
+func widened(per time.Duration) time.Duration { return per + time.Duration(margin*float64(per)) }
+
+// window is a limit on requests that holds in every span of time, wherever it
+// begins. It is as many permits as the limit has units; a permit that was used is
+// free again one span later. So a burst up to the limit passes at once, and what
+// follows passes at the limit's rate; a token bucket of that size would let twice
+// the limit through in a span.
+type window struct {
+	limit   Limit
+	per     time.Duration // the span, widened
+	stretch float64       // of the span, because Graph refuses more than it publishes; at least 1
+	kept    bool          // slots are waited for, and not only noted
+
+	permits []*slot // the last to hold each permit, nil when it is new
+	next    int     // the permit to be taken next
+}
+
+func newWindow(l Limit, kept bool) *window {
+	return &window{limit: l, per: widened(l.Per), stretch: 1, kept: kept, permits: make([]*slot, l.Units)}
+}
+
+// reserve takes one permit, whatever the units.
+func (w *window) reserve(now time.Time, _ int) *slot {
+	s := &slot{gate: w, window: w, before: w.permits[w.next]}
+	w.permits[w.next] = s
+	w.next = (w.next + 1) % len(w.permits)
+	s.at = s.due(now)
+	return s
+}
+
+func (w *window) span() time.Duration { return time.Duration(w.stretch * float64(w.per)) }
+
+// slot is the use of a permit: expected, used, or given back.
+type slot struct {
+	gate   gate
+	window *window // the gate, nil when it is a bucket
+	at     time.Time
+	state  slotState
+	before *slot // from whom the permit comes; nil when it is new, and once the slot is used
+	early  bool  // used before it was due, because the window is not kept
+}
+
+type slotState int
+
+const (
+	expected slotState = iota
+	used
+	givenBack
+)
+
+// due is when the slot may be used, as far as is known now: who has the permit
+// before it may be late.
+func (s *slot) due(now time.Time) time.Time {
+	switch {
+	case s.window == nil:
+		return s.at
+	case s.before == nil || !s.window.kept:
+		return now
+	default:
+		return later(now, s.before.free(now))
+	}
+}
+
+// free is when the slot's permit may be used again.
+func (s *slot) free(now time.Time) time.Time {
+	switch {
+	case s.state == used:
+		return s.at.Add(s.window.span())
+	case s.state == expected:
+		return later(s.at, now).Add(s.window.span())
+	case s.before != nil:
+		return s.before.free(now)
+	default:
+		return now
+	}
+}
+
+// use says that the request leaves now. It may be said again when it leaves later.
+func (s *slot) use(now time.Time) {
+	if s.before != nil {
+		s.early = s.before.free(now).After(now)
+	}
+	s.at, s.state, s.before = now, used, nil
+}
+
+// giveBack says that the request does not leave.
+func (s *slot) giveBack() { s.state = givenBack }
+
+// bucket is a limit so large that no list of slots is kept for it. A burst of b
+// units and a rate of (limit - b) per span stay within the limit in every span.
+type bucket struct {
+	limiter *rate.Limiter
+}
+
+func newBucket(l Limit) *bucket {
+	burst := l.Units / 64
+	perSecond := float64(l.Units-burst) / widened(l.Per).Seconds()
+	return &bucket{rate.NewLimiter(rate.Limit(perSecond), burst)}
+}
+
+func (b *bucket) reserve(now time.Time, units int) *slot {
+	r := b.limiter.ReserveN(now, min(units, b.limiter.Burst()))
+	return &slot{gate: b, at: now.Add(r.DelayFrom(now))}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
