@@ -78,6 +78,7 @@ type Client struct {
 	graph  http.RoundTripper // signs in; refuses other hosts than root
 	bare   http.RoundTripper // sends what it is given
 	direct http.RoundTripper // sends what it is given, past any proxy
+	near   http.RoundTripper // beneath direct
 	token  *tokens
 
 	hidden hidden
@@ -109,12 +110,15 @@ func New(c Config) (*Client, error) {
 	if client.login, err = newEndpoints(login, c.DirectoryID); err != nil {
 		return nil, fmt.Errorf("graph client of tenant %s: %w", c.Tenant, err)
 	}
-	wire := &wire{next: c.Transport, silence: c.Silence, agent: c.UserAgent, stats: &client.stats}
-	client.bare = &readOnly{next: wire, signIn: []*url.URL{client.login.token, client.login.device}}
-	client.direct = &readOnly{next: &wire{next: near, silence: c.Silence, agent: c.UserAgent, stats: &client.stats}}
+	over := func(next http.RoundTripper) http.RoundTripper {
+		return &wire{next: next, silence: c.Silence, agent: c.UserAgent, stats: &client.stats}
+	}
+	client.near = near
+	client.bare = &readOnly{next: over(c.Transport), signIn: []*url.URL{client.login.token, client.login.device}}
+	client.direct = &readOnly{next: over(near)}
 	client.token = newTokens(client)
 	client.graph = &readOnly{next: &authorize{root: root, tokens: client.token, next: &pace{
-		next: wire, pacer: c.Pacer, who: newParty(root, c.ClientID, c.DirectoryID),
+		next: over(c.Transport), pacer: c.Pacer, who: newParty(root, c.ClientID, c.DirectoryID),
 		now: c.Now, hold: client.hold, queue: client.queue,
 	}}}
 	return client, nil
@@ -251,7 +255,9 @@ func (c *Client) note(source string, notes ...string) {
 
 // Close lets go of idle connections.
 func (c *Client) Close() {
-	if t, ok := c.config.Transport.(interface{ CloseIdleConnections() }); ok {
-		t.CloseIdleConnections()
+	for _, t := range []http.RoundTripper{c.config.Transport, c.near} {
+		if t, ok := t.(interface{ CloseIdleConnections() }); ok {
+			t.CloseIdleConnections()
+		}
 	}
 }

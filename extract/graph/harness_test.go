@@ -237,8 +237,8 @@ func zipped(t testing.TB, text string) []byte {
 	return b.Bytes()
 }
 
-// jwt is an unsigned token with this payload.
-func jwt(payload string) string {
+// unsigned is a JWT with this payload and no signature to speak of.
+func unsigned(payload string) string {
 	enc := base64.RawURLEncoding
 	return enc.EncodeToString([]byte(`{"alg":"none"}`)) + "." + enc.EncodeToString([]byte(payload)) + ".c2ln"
 }

@@ -148,7 +148,7 @@ func TestRequests(t *testing.T) {
 		}
 	})
 
-	t.Run("sign-ins ask for the half-open window", func(t *testing.T) {
+	t.Run("sign-ins ask for whole seconds, both ends included", func(t *testing.T) {
 		cloud := newCloud(t, text(`{"value":[]}`))
 		window := pipeline.Window{
 			From: time.Date(2026, 10, 1, 2, 0, 0, 0, time.FixedZone("", 2*60*60)),
@@ -165,10 +165,45 @@ func TestRequests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		const filter = "createdDateTime ge 2026-10-01T00:00:00Z and createdDateTime le 2026-10-07T23:59:59.9999999Z"
+		const filter = "createdDateTime ge 2026-10-01T00:00:00Z and createdDateTime le 2026-10-08T00:00:00Z"
 		if q.Get("$filter") != filter || q.Get("$top") != "1000" {
 			t.Errorf("query: %v", q)
 		}
+	})
+}
+
+func TestUnknownProperties(t *testing.T) {
+	unknown := func(property string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprintf(w, `{"error":{"code":"BadRequest","message":"Could not find a property named '%s' on type 'microsoft.graph.user'."}}`, property)
+		}
+	}
+
+	t.Run("users are read without properties that this Graph does not know", func(t *testing.T) {
+		cloud := newCloud(t, inTurn(t, unknown("city"), unknown("otherMails"), users("", "u1")))
+		client := cloud.client()
+		if _, err := collect(client.Pages(t.Context(), pipeline.Users, pipeline.Window{})); err != nil {
+			t.Fatal(err)
+		}
+		requests := cloud.graphRequests()
+		q, err := url.ParseQuery(requests[len(requests)-1].Query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := strings.Split(q.Get("$select"), ",")
+		if slices.Contains(asked, "city") || slices.Contains(asked, "otherMails") || !slices.Contains(asked, "signInActivity") {
+			t.Errorf("asked for %v", asked)
+		}
+		if notes := strings.Join(client.Notes(pipeline.Users), "\n"); !strings.Contains(notes, "city") || !strings.Contains(notes, "otherMails") {
+			t.Errorf("notes do not name the properties: %s", notes)
+		}
+	})
+	t.Run("users cannot be read without an id", func(t *testing.T) {
+		cloud := newCloud(t, unknown("id"))
+		_, err := collect(cloud.client().Pages(t.Context(), pipeline.Users, pipeline.Window{}))
+		want(t, err, "400", "'id'")
 	})
 }
 
@@ -284,7 +319,7 @@ func TestHalving(t *testing.T) {
 		return out
 	}
 	between := func(from, to string) string {
-		return "createdDateTime ge 2026-10-07T" + from + "Z and createdDateTime le 2026-10-07T" + to + ".9999999Z"
+		return "createdDateTime ge 2026-10-07T" + from + "Z and createdDateTime le 2026-10-" + to + "Z"
 	}
 	once := func(c *Config) { c.Attempts = 1 }
 	timeout, page := sample(t, "504-sign-ins"), func(id string) http.HandlerFunc { return users("", id) }
@@ -300,8 +335,8 @@ func TestHalving(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff([]string{
-			between("00:00:00", "23:59:59"), between("00:00:00", "11:59:59"),
-			between("00:00:00", "05:59:59"), between("06:00:00", "11:59:59"), between("12:00:00", "23:59:59"),
+			between("00:00:00", "08T00:00:00"), between("00:00:00", "07T12:00:00"),
+			between("00:00:00", "07T06:00:00"), between("06:00:00", "07T12:00:00"), between("12:00:00", "08T00:00:00"),
 		}, asked(cloud)); diff != "" {
 			t.Error(diff)
 		}
@@ -431,7 +466,7 @@ func TestDenied(t *testing.T) {
 
 	t.Run("a token without permissions is pointed out", func(t *testing.T) {
 		cloud := newCloud(t, sample(t, "403-directory"))
-		cloud.token = withType(text(`{"token_type":"Bearer","expires_in":3599,"access_token":"` + jwt(`{"tid":"`+directoryID+`"}`) + `"}`))
+		cloud.token = withType(text(`{"token_type":"Bearer","expires_in":3599,"access_token":"` + unsigned(`{"tid":"`+directoryID+`"}`) + `"}`))
 		_, err := collect(cloud.client().Pages(t.Context(), pipeline.SubscribedSkus, pipeline.Window{}))
 		want(t, err, "no application permission at all")
 	})

@@ -17,16 +17,6 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-// Credential is how the application, or a person by way of it, proves who it is:
-// ClientSecret, *Certificate, FederatedToken, ManagedIdentity or Delegated.
-type Credential interface {
-	// check says what of the credential, or of what else it needs, is missing.
-	check(*Config) error
-	// ask makes one attempt at a token. The error is an *AuthError, or a *fault when
-	// another attempt may help.
-	ask(context.Context, *tokens) (*oauth2.Token, error)
-}
-
 // token is an access token and what it says of itself.
 type token struct {
 	access  string
@@ -87,7 +77,11 @@ func (t *tokens) take(ctx context.Context, good func(*token) bool) (*token, erro
 
 // signIn fetches a token. Its error is an *AuthError, unless ctx ended.
 func (t *tokens) signIn(ctx context.Context) (*token, error) {
-	answer, err := t.insist(ctx, t.client.config.Credential.ask)
+	var answer *oauth2.Token
+	err := t.insist(ctx, func(ctx context.Context) (err error) {
+		answer, err = t.client.config.Credential.ask(ctx, t)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -96,19 +90,14 @@ func (t *tokens) signIn(ctx context.Context) (*token, error) {
 
 // insist asks until there is an answer or none is to be had. Its error is an
 // *AuthError, unless ctx ended.
-func (t *tokens) insist(ctx context.Context, ask func(context.Context, *tokens) (*oauth2.Token, error)) (*oauth2.Token, error) {
-	var answer *oauth2.Token
+func (t *tokens) insist(ctx context.Context, ask func(context.Context) error) error {
 	attempts := 0
-	err := t.client.try(ctx, Event{Source: "sign-in"}, func(ctx context.Context) (err error) {
+	err := t.client.try(ctx, Event{Source: "sign-in"}, func(ctx context.Context) error {
 		attempts++
-		answer, err = ask(ctx, t)
-		return err
+		return ask(ctx)
 	})
-	if err == nil {
-		return answer, nil
-	}
-	if ctx.Err() != nil {
-		return nil, err
+	if err == nil || ctx.Err() != nil {
+		return err
 	}
 	refused, ok := errors.AsType[*AuthError](err)
 	if f, busy := errors.AsType[*fault](err); busy && f.refused != nil {
@@ -118,7 +107,7 @@ func (t *tokens) insist(ctx context.Context, ask func(context.Context, *tokens) 
 		refused = &AuthError{Tenant: t.client.config.Tenant, Err: err}
 	}
 	refused.Attempts = attempts
-	return nil, refused
+	return refused
 }
 
 // read makes an answer a token.
@@ -168,10 +157,15 @@ func (t *tokens) failed(err error) error {
 	}
 	refusal, ok := errors.AsType[*oauth2.RetrieveError](err)
 	if !ok {
-		const text = "the login host's answer holds no token"
-		return &fault{err: errors.New(text), text: text, hint: "check the login root and the proxy"}
+		return t.senseless()
 	}
-	return t.refused(newAuthError(t.client, refusal), refusal.Response)
+	return t.refused(newAuthError(t.client, refusal.Response.StatusCode, refusal.ErrorCode, refusal.ErrorDescription), refusal.Response)
+}
+
+// senseless is the error of an answer that is neither a token nor a refusal.
+func (t *tokens) senseless() error {
+	const text = "the login host's answer holds no token"
+	return &fault{err: errors.New(text), text: text, hint: "check the login root and the proxy"}
 }
 
 // refused is the error of an attempt that was answered with a refusal.

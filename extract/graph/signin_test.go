@@ -198,13 +198,13 @@ func TestTenantID(t *testing.T) {
 		}
 	})
 	t.Run("is the token's for a domain", func(t *testing.T) {
-		got, err := id("contoso.onmicrosoft.com", jwt(`{"tid":"`+strings.ToUpper(directoryID)+`"}`))
+		got, err := id("contoso.onmicrosoft.com", unsigned(`{"tid":"`+strings.ToUpper(directoryID)+`"}`))
 		if err != nil || got != directoryID {
 			t.Errorf("%s, %v", got, err)
 		}
 	})
 	for name, access := range map[string]string{
-		"is opaque": "opaque", "is no JSON": "a.b.c", "has no tid": jwt(`{}`), "has another kind of tid": jwt(`{"tid":7}`), "has no GUID": jwt(`{"tid":"common"}`),
+		"is opaque": "opaque", "is no JSON": "a.b.c", "has no tid": unsigned(`{}`), "has another kind of tid": unsigned(`{"tid":7}`), "has no GUID": unsigned(`{"tid":"common"}`),
 	} {
 		t.Run("asks for configuration when the token "+name, func(t *testing.T) {
 			_, err := id("contoso.com", access)
@@ -215,7 +215,7 @@ func TestTenantID(t *testing.T) {
 
 func TestRoles(t *testing.T) {
 	cloud := newCloud(t, http.NotFoundHandler())
-	cloud.token = withType(text(`{"expires_in":3599,"access_token":"` + jwt(`{"roles":["User.Read.All","Reports.Read.All"]}`) + `"}`))
+	cloud.token = withType(text(`{"expires_in":3599,"access_token":"` + unsigned(`{"roles":["User.Read.All","Reports.Read.All"]}`) + `"}`))
 	got, err := cloud.client().Roles(t.Context())
 	if err != nil || !slices.Equal(got, []string{"User.Read.All", "Reports.Read.All"}) {
 		t.Errorf("%v, %v", got, err)

@@ -1,0 +1,69 @@
+package graph
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/url"
+
+	"golang.org/x/oauth2"
+)
+
+// Delegated is the credential of a person who has signed in once, by
+// Client.LogInByBrowser or Client.LogInByCode, and acts through the application
+// since. It needs an application that is a public client.
+type Delegated struct {
+	Store TokenStore
+}
+
+// TokenStore keeps one person's refresh token from run to run. It is a secret.
+type TokenStore interface {
+	// Update gives fn the token that is stored, or "" when there is none, and stores
+	// the one that fn returns. From before the token is read until after it is
+	// stored, no one else is within Update, in this process or another. An error of
+	// fn is returned as it is, and leaves what is stored.
+	Update(ctx context.Context, fn func(stored string) (string, error)) error
+}
+
+var errNobody = errors.New("nobody has signed in yet: seatlake login")
+
+func (d Delegated) check(c *Config) error {
+	var missing error
+	if d.Store == nil {
+		missing = errors.New("the store of the refresh token is missing")
+	}
+	return errors.Join(needClientID(c), missing)
+}
+
+// ask redeems the refresh token. Each answer brings a new one, which lives for
+// another 90 days; the login host does not revoke the old one, so a new one that
+// is lost on the way costs nothing but those days.
+func (d Delegated) ask(ctx context.Context, t *tokens) (*oauth2.Token, error) {
+	var answer *oauth2.Token
+	err := d.Store.Update(ctx, func(stored string) (string, error) {
+		if stored == "" {
+			return "", errNobody
+		}
+		t.client.hide(stored)
+		var err error
+		answer, err = t.post(ctx, url.Values{
+			"grant_type": {"refresh_token"}, "refresh_token": {stored}, "scope": {t.client.personScope()},
+		})
+		if err != nil {
+			return "", err
+		}
+		return cmp.Or(answer.RefreshToken, stored), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+func (d Delegated) advice() string {
+	return "check directory id and client id, and that the application allows public client flows; then " + signInAgain
+}
+
+// personScope is what was granted to the application on a person's behalf, with a
+// refresh token.
+func (c *Client) personScope() string { return c.scope() + " offline_access" }
