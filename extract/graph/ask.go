@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,9 @@ type ask struct {
 	// what is then left out. May be nil.
 	lesser *ask
 	note   string
+
+	// selected are the properties of users that are asked for.
+	selected []string
 }
 
 // signInActivity is the property of a user that takes a permission and a licence
@@ -57,7 +61,7 @@ func Permission(source string) string {
 func newAsk(source string, w pipeline.Window) (*ask, error) {
 	switch source {
 	case pipeline.Users:
-		return askUsers(), nil
+		return askUsers(userProperties()), nil
 	case pipeline.SubscribedSkus: // takes no query options
 		return &ask{path: "/v1.0/subscribedSkus", permission: "LicenseAssignment.Read.All"}, nil
 	case pipeline.SignIns:
@@ -84,26 +88,28 @@ func newAsk(source string, w pipeline.Window) (*ask, error) {
 	}
 }
 
-// askUsers selects what the table stores. A page holds at most 500 users when
-// their sign-ins are selected, and 999 otherwise.
-func askUsers() *ask {
-	properties := userProperties()
-	all := strings.Join(properties, ",")
-	var rest []string
-	for _, p := range properties {
-		if p != signInActivity {
-			rest = append(rest, p)
-		}
+// askUsers selects properties of users. A page holds at most 500 users when their
+// sign-ins are selected, and 999 otherwise.
+func askUsers(properties []string) *ask {
+	a := &ask{path: "/beta/users?$select=" + strings.Join(properties, ","), restarts: 2, permission: "User.Read.All", selected: properties}
+	rest := slices.DeleteFunc(slices.Clone(properties), func(p string) bool { return p == signInActivity })
+	if len(rest) == len(properties) {
+		a.path += "&$top=999"
+		return a
 	}
-	return &ask{
-		path:     "/beta/users?$select=" + all + "&$top=500",
-		restarts: 2, permission: "User.Read.All",
-		note: "signInActivity is denied: AuditLog.Read.All or Entra ID P1/P2 is missing; sign-in columns are null",
-		lesser: &ask{
-			path:     "/beta/users?$select=" + strings.Join(rest, ",") + "&$top=999",
-			restarts: 2, permission: "User.Read.All",
-		},
+	a.path += "&$top=500"
+	a.note = "signInActivity is denied: AuditLog.Read.All or Entra ID P1/P2 is missing; sign-in columns are null"
+	a.lesser = askUsers(rest)
+	return a
+}
+
+// without is the same request less one property, or nil when that property is not
+// selected or rows cannot do without it.
+func (a *ask) without(property string) *ask {
+	if property == "id" || !slices.Contains(a.selected, property) {
+		return nil
 	}
+	return askUsers(slices.DeleteFunc(slices.Clone(a.selected), func(p string) bool { return p == property }))
 }
 
 // userProperties are the properties of a user that the table stores, in the
@@ -133,16 +139,17 @@ func (a *ask) halves() []pipeline.Window {
 	return []pipeline.Window{{From: w.From, To: middle}, {From: middle, To: w.To}}
 }
 
-// signInFilter is the window as Graph knows it. Graph has ge and le and no lt, so
-// the half-open window ends one tick of its clock, 100 ns, before To.
+// signInFilter is the window as Graph knows it. Graph has ge and le and no lt, and
+// its own links speak of whole seconds: the window is widened to whole seconds and
+// holds both its ends. What lies outside, or comes twice where windows meet, is
+// dropped downstream.
 func signInFilter(w pipeline.Window) string {
-	const tick = 100 * time.Nanosecond
 	var terms []string
 	if !w.From.IsZero() {
-		terms = append(terms, "createdDateTime ge "+instant(w.From))
+		terms = append(terms, "createdDateTime ge "+second(w.From))
 	}
 	if !w.To.IsZero() {
-		terms = append(terms, "createdDateTime le "+instant(w.To.Add(-tick)))
+		terms = append(terms, "createdDateTime le "+second(w.To.Add(time.Second-time.Nanosecond)))
 	}
 	if len(terms) == 0 {
 		return ""
@@ -152,7 +159,7 @@ func signInFilter(w pipeline.Window) string {
 	return "$filter=" + filter + "&"
 }
 
-func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.9999999Z") }
+func second(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
 func askReport(function, parameters string) *ask {
 	return &ask{path: "/v1.0/reports/" + function + parameters, csv: true, permission: "Reports.Read.All"}

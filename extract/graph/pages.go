@@ -48,6 +48,13 @@ type reading struct {
 	source string
 	ask    *ask
 	number int // pages yielded, over all starts
+	notes  []string
+}
+
+// note says to people what was asked for otherwise than the source wants.
+func (r *reading) note(text string) {
+	r.notes = append(r.notes, text)
+	r.client.note(r.source, r.notes...)
 }
 
 // read follows the source's links from the first page to the last. When they lead
@@ -135,16 +142,25 @@ func (r *reading) follow(ctx context.Context, yield func(*pipeline.Page, error) 
 	}
 }
 
-// first asks for the first page. What Graph denies is asked for with less, if the
-// source can do with less; what it then still denies is a gap, unless pages have
+// first asks for the first page. A property that this Graph does not know is left
+// out. What Graph denies is asked for with less, if the source can do with less; what it then still denies is a gap, unless pages have
 // been yielded already.
 func (r *reading) first(ctx context.Context) (*pipeline.Page, string, error) {
 	page, next, err := r.start(ctx)
+	for property := unknownProperty(err); property != ""; property = unknownProperty(err) {
+		rest := r.ask.without(property)
+		if rest == nil || r.number > 0 {
+			break
+		}
+		r.ask = rest
+		r.note("this Graph knows no property " + property + "; its column is null")
+		page, next, err = r.start(ctx)
+	}
 	if denied(err) && r.number == 0 && r.ask.lesser != nil {
 		note := r.ask.note
 		r.ask = r.ask.lesser
 		if page, next, err = r.start(ctx); err == nil {
-			r.client.note(r.source, note)
+			r.note(note)
 		}
 	}
 	if denied(err) && r.number == 0 {
@@ -168,6 +184,20 @@ func (r *reading) start(ctx context.Context) (*pipeline.Page, string, error) {
 func refused(err error) (*Error, bool) {
 	e, ok := errors.AsType[*Error](err)
 	return e, ok && !e.foreign && e.Status != http.StatusUnauthorized
+}
+
+// unknownProperty is the property that Graph says it has not, or "".
+func unknownProperty(err error) string {
+	e, ok := refused(err)
+	if !ok || e.Status != http.StatusBadRequest {
+		return ""
+	}
+	_, after, _ := strings.Cut(e.Message, "Could not find a property named '")
+	property, _, found := strings.Cut(after, "'")
+	if !found {
+		return ""
+	}
+	return property
 }
 
 // denied says that Graph itself, and not something on the way, denies a request.
