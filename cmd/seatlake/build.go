@@ -81,7 +81,7 @@ func (a *app) buildVersion(ctx context.Context, cfg *Config, lk *lake.Lake, vers
 	}
 	for _, n := range result.Nodes {
 		if n.Status != sql.OK {
-			reporter.Warn("check found faults", "check", n.Name, "severity", string(n.Severity), "rows", n.Rows, "columns", strings.Join(n.Columns, ","), "first", fmt.Sprint(n.Faults[0]...))
+			reporter.Warn("check found faults", "check", n.Name, "severity", string(n.Severity), "rows", n.Rows, "first", firstFault(n))
 		}
 	}
 	if result.Failed() {
@@ -93,6 +93,15 @@ func (a *app) buildVersion(ctx context.Context, cfg *Config, lk *lake.Lake, vers
 	}
 	reporter.Step("build published", "version", int64(gold.Version), "marts", len(gold.Files), "models", len(result.Nodes))
 	return nil
+}
+
+// firstFault is the first row that a check found, column by column.
+func firstFault(n sql.NodeResult) string {
+	var cells []string
+	for i, name := range n.Columns {
+		cells = append(cells, fmt.Sprintf("%s %v", name, n.Faults[0][i]))
+	}
+	return strings.Join(cells, ", ")
 }
 
 // inputs are what the models read: the files of one snapshot, its coverage, and

@@ -44,7 +44,9 @@ func TestScript(t *testing.T) {
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SEATLAKE_CLIENT_SECRET", "")
-			return nil
+			samples, err := filepath.Abs("testdata/samples")
+			env.Setenv("SAMPLES", samples)
+			return err
 		},
 	})
 }
