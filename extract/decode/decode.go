@@ -29,7 +29,7 @@ import (
 // Options are the knobs of a decoder. The zero value is right.
 type Options struct {
 	// BatchRows is the number of rows at which a batch is yielded; 0 means
-	// 16,384. A JSON page is never divided, so its batch may be longer by one
+	// 4,096. A JSON page is never divided, so its batch may be longer by one
 	// page; a report, which is one page of any length, is cut at exactly that
 	// many rows.
 	BatchRows int
@@ -77,7 +77,7 @@ func For(table *schemas.Table, o Options) *Decoder {
 
 func newDecoder(table *schemas.Table, o Options, open func(*Decoder, *batch) (reader, error)) *Decoder {
 	if o.BatchRows <= 0 {
-		o.BatchRows = 16384
+		o.BatchRows = 4096
 	}
 	if o.BlockBytes <= 0 {
 		o.BlockBytes = 256 << 10

@@ -2,6 +2,7 @@ package decode_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -244,15 +245,23 @@ func TestCSVAgreesWithTheStandardLibrary(t *testing.T) {
 			}
 			text = string(b)
 		}
-		if got := sameCSV(t, rt, c.table, text, 1+g.IntN(4)); got.err != nil && mutations == 0 && !strings.Contains(got.err.Error(), "is empty, and") {
+		if got := sameCSV(t, rt, c.table, text, 1+g.IntN(4), 1+g.IntN(300)); got.err != nil && mutations == 0 && !strings.Contains(got.err.Error(), "is empty, and") {
 			rt.Fatalf("refused a whole report: %v\n%q", got.err, text)
 		}
 	})
 }
 
-// sameCSV compares a report's rows with the oracle's, where both accept it.
-func sameCSV(t *testing.T, tb rapid.TB, table *schemas.Table, text string, batch int) result {
+// sameCSV compares a report's rows with the oracle's, where both accept it, and
+// with those of the same report in blocks of another size.
+func sameCSV(t *testing.T, tb rapid.TB, table *schemas.Table, text string, batch, block int) result {
 	got := run(t, table, decode.Options{BatchRows: batch}, pagesOf(text))
+	other := run(t, table, decode.Options{BatchRows: batch, BlockBytes: block}, pagesOf(text))
+	if diff := cmp.Diff(fmt.Sprint(got.err), fmt.Sprint(other.err)); diff != "" {
+		tb.Fatalf("in blocks of %d bytes: %s\n%q", block, diff, text)
+	}
+	if diff := cmp.Diff([]any{got.rows, got.batches, got.drift}, []any{other.rows, other.batches, other.drift}); diff != "" {
+		tb.Fatalf("in blocks of %d bytes: %s\n%q", block, diff, text)
+	}
 	if got.err != nil {
 		return got
 	}
@@ -308,6 +317,6 @@ func FuzzCSVPage(f *testing.F) {
 	f.Add(sheet("Assigned Products,Tags", "\"A + B+C\",x+y"))
 	f.Add("Report Refresh Date,New\n\n2026-10-06,\"1\"\"\r\n2\",\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		sameCSV(t, t, report, text, 2)
+		sameCSV(t, t, report, text, 2, 7)
 	})
 }
