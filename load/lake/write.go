@@ -17,7 +17,7 @@ import (
 // maxOpen is how many partitions of a table are written at once. Beyond it the
 // one that was longest without a row is finished, and more rows of it begin
 // another part. It bounds memory and open files.
-const maxOpen = 16
+const maxOpen = 3
 
 // Write stages a stream as data files, one per partition, or more when the stream
 // comes back to a partition after many others. Every row must be of the run's
