@@ -1,4 +1,4 @@
--- Grain: one row per tenant and managed SKU that is subscribed or assigned.
+-- Grain: one row per tenant and managed SKU that is subscribed or held by somebody.
 with tenants as (
   select
     tenant_id,
@@ -52,7 +52,7 @@ counted as (
   from {{ ref('int_skus') }} as k
   join tenants as t on t.tenant_id = k.tenant_id
   left join assigned as a on a.tenant_id = k.tenant_id and a.sku_id = k.sku_id
-  where k.is_managed
+  where k.is_managed and (k.is_subscribed or a.assigned_users is not null)
 )
 
 select
