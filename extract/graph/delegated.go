@@ -23,6 +23,8 @@ type TokenStore interface {
 	// stored, no one else is within Update, in this process or another. An error of
 	// fn is returned as it is, and leaves what is stored.
 	Update(ctx context.Context, fn func(stored string) (string, error)) error
+	// Put stores a token in place of whatever is stored, be it legible or not.
+	Put(ctx context.Context, token string) error
 }
 
 var errNobody = errors.New("nobody has signed in yet: seatlake login")

@@ -158,8 +158,8 @@ func (c *Client) enter(ctx context.Context, store TokenStore, form url.Values) (
 		return nil, &AuthError{Tenant: c.config.Tenant, Err: errors.New("the login host gave no refresh token: " +
 			"have an administrator grant offline_access to the application")}
 	}
-	if err := store.Update(ctx, func(string) (string, error) { return answer.RefreshToken, nil }); err != nil {
-		return nil, fmt.Errorf("store the refresh token: %w", err)
+	if err := store.Put(ctx, answer.RefreshToken); err != nil {
+		return nil, err
 	}
 	fresh := c.token.read(answer)
 	c.token.now.Store(fresh)
