@@ -12,8 +12,12 @@ func (t *Tenant) span(source string, ge, le int64) (from, to int, ok bool) {
 	switch source {
 	case "users":
 		return 0, t.o.Users, true
-	case "subscribed_skus", "subscriptions":
+	case "subscribed_skus":
 		return 0, skuCount, true
+	case "subscriptions":
+		return 0, len(t.subscriptions()), true
+	case "user_registration_details":
+		return 0, t.registrations(), true
 	default:
 		from, to = t.spans.within(ge, le)
 		return from, to, true
@@ -58,7 +62,14 @@ func (t *Tenant) rows(source string, beta bool, asked []string) (write func(w *t
 			t.writeSignIn(w, s, ps)
 		}, ""
 	case "subscriptions":
-		return t.writeSubscription, ""
+		all := t.subscriptions()
+		return func(w *text, i int) { t.writeSubscription(w, &all[i]) }, ""
+	case "user_registration_details":
+		u := new(user)
+		return func(w *text, i int) {
+			t.identity(u, t.registered(i))
+			t.writeRegistration(w, u)
+		}, ""
 	default:
 		return t.writeSKU, ""
 	}
@@ -94,12 +105,6 @@ func choose[P any](all []P, asked []string, name func(*P) string) (ps []*P, unkn
 	return ps, ""
 }
 
-// subscription is the id of a SKU's only subscription.
-func (t *Tenant) subscription(s int) [16]byte {
-	r := newRandom(t.o.Seed, forGroup, uint64(s)+1<<40)
-	return r.guid()
-}
-
 func (t *Tenant) writeSKU(w *text, i int) {
 	p, u := &t.products[i], t.units(i)
 	w.raw(`{"accountName":"contoso","accountId":`)
@@ -117,8 +122,15 @@ func (t *Tenant) writeSKU(w *text, i int) {
 	w.raw(`","skuPartNumber":`)
 	w.str(p.part)
 	w.raw(`,"subscriptionIds":[`)
-	if u.lockedOut == 0 {
-		w.guid(t.subscription(i))
+	listed := 0
+	for _, s := range t.subscriptions() {
+		if s.sku != i || s.status == "LockedOut" || s.status == "Deleted" {
+			continue
+		}
+		if listed++; listed > 1 {
+			w.byte(',')
+		}
+		w.guid(s.id)
 	}
 	w.raw(`],"prepaidUnits":{"enabled":`)
 	w.int(u.enabled)
@@ -167,27 +179,4 @@ func (t *Tenant) writeServicePlans(w *text, p *product, u units) {
 		w.raw(`"}`)
 	}
 	w.byte(']')
-}
-
-// writeSubscription writes the one subscription behind a SKU.
-func (t *Tenant) writeSubscription(w *text, i int) {
-	p, u := &t.products[i], t.units(i)
-	r := newRandom(t.o.Seed, forGroup, uint64(i)+1<<41)
-	w.raw(`{"id":`)
-	w.guid(t.subscription(i))
-	w.raw(`,"commerceSubscriptionId":`)
-	w.guid(r.guid())
-	w.raw(`,"createdDateTime":"2023-01-01T00:00:00Z","isTrial":false,"nextLifecycleDateTime":`)
-	w.instant(int64(t.day+20+r.below(300)) * secondsPerDay)
-	w.raw(`,"ownerId":null,"ownerTenantId":null,"ownerType":null,"skuId":"`)
-	w.raw(p.id)
-	w.raw(`","skuPartNumber":`)
-	w.str(p.part)
-	w.raw(`,"status":"`)
-	w.raw(u.status)
-	w.raw(`","totalLicenses":`)
-	w.int(u.enabled + u.warning + u.suspended + u.lockedOut)
-	w.raw(`,"serviceStatus":`)
-	t.writeServicePlans(w, p, u)
-	w.byte('}')
 }

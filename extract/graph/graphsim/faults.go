@@ -38,11 +38,12 @@ var faultKinds = []FaultKind{
 // Fault makes one answer go wrong, a number of times; then the server answers as if
 // nothing had been.
 type Fault struct {
-	// Source is users, subscribed_skus, sign_ins, subscriptions, report_settings, a
-	// report's function name, or token; empty is any.
+	// Source is users, subscribed_skus, sign_ins, subscriptions,
+	// user_registration_details, report_settings, a report's function name, or token;
+	// empty is any.
 	Source string
 	// Page counts from 1 within a query. A report's page 1 is the redirect and page 2
-	// its download.
+	// its download; the Copilot report comes on page 1.
 	Page int // 0 is any; an expired skiptoken never strikes page 1
 	Kind FaultKind
 	// Times is how often it happens: once when 0, always when negative.

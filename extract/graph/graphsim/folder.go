@@ -46,6 +46,7 @@ type member struct {
 //	signIns.1.json, ...                  pages of sign-ins, newest first
 //	subscribedSkus.json                  SKUs
 //	subscriptions.json                   directory subscriptions
+//	userRegistrationDetails.json         what users have registered to prove themselves
 //	reportSettings.json                  {"displayConcealedNames": true}
 //	getMailboxUsageDetail.csv, ...       reports, by function
 //
@@ -62,6 +63,7 @@ func Folder(dir string, o Options) (*FolderTenant, error) {
 	t := &FolderTenant{o: o, lists: map[string]*list{}, csv: map[string][]byte{}, conceals: o.Concealed}
 	for _, c := range []struct{ source, base string }{
 		{"users", "users"}, {"sign_ins", "signIns"}, {"subscribed_skus", "subscribedSkus"}, {"subscriptions", "subscriptions"},
+		{"user_registration_details", "userRegistrationDetails"},
 	} {
 		l, err := readList(dir, c.base)
 		if err != nil {
@@ -76,7 +78,7 @@ func Folder(dir string, o Options) (*FolderTenant, error) {
 			return nil, fmt.Errorf("graphsim: folder %s: signIns: %w", dir, err)
 		}
 	}
-	for _, k := range reportKinds {
+	for _, k := range append(slices.Clone(reportKinds), copilotReport) {
 		b, err := os.ReadFile(filepath.Join(dir, k.function+".csv"))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -48,6 +48,7 @@ var endpoints = []endpoint{
 	{"subscribedSkus", "subscribed_skus", "subscribedSku", "LicenseAssignment.Read.All", []string{"$skiptoken"}, math.MaxInt, math.MaxInt},
 	{"auditLogs/signIns", "sign_ins", "signIn", "AuditLog.Read.All", []string{"$select", "$top", "$skiptoken", "$filter", "$orderby"}, 1000, 1000},
 	{"directory/subscriptions", "subscriptions", "companySubscription", "Organization.Read.All", []string{"$select", "$skiptoken"}, math.MaxInt, math.MaxInt},
+	{"reports/authenticationMethods/userRegistrationDetails", "user_registration_details", "userRegistrationDetails", "AuditLog.Read.All", []string{"$top", "$skiptoken", "$filter", "$orderby"}, 1000, 1000},
 }
 
 // pageWithSignInActivity is the most users of a page that has their sign-ins.
@@ -83,6 +84,10 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request) {
 	}
 	if m := reportPath.FindStringSubmatch(path); m != nil {
 		s.serveReport(w, r, m[1], m[2])
+		return
+	}
+	if m := copilotPath.FindStringSubmatch(path); m != nil {
+		s.serveCopilot(w, r, m[1], m[2])
 		return
 	}
 	i := slices.IndexFunc(endpoints, func(e endpoint) bool { return e.path == path })
@@ -325,7 +330,7 @@ func (s *Server) forbids(w http.ResponseWriter, r *http.Request, e *endpoint, q 
 	switch {
 	case !s.allows(e.permission), withSignIns && !s.allows("AuditLog.Read.All"):
 		s.refuse(w, r, http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
-	case s.o.NoPremium && (withSignIns || e.source == "sign_ins"):
+	case s.o.NoPremium && (withSignIns || e.source == "sign_ins" || e.source == "user_registration_details"):
 		s.refuse(w, r, http.StatusForbidden, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", "Neither tenant is B2C or tenant doesn't have premium license")
 	default:
 		return false
@@ -440,7 +445,7 @@ func (s *Server) serveReport(w http.ResponseWriter, r *http.Request, function, a
 		return
 	}
 	kind, ok := findReport(function)
-	if !ok {
+	if !ok || kind.function == copilotReport.function {
 		s.refuse(w, r, http.StatusBadRequest, "BadRequest", fmt.Sprintf("Resource not found for the segment '%s'.", function))
 		return
 	}

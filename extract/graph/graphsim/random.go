@@ -25,6 +25,8 @@ const (
 	forHash
 	forDevices
 	forShuffle
+	forRegistration
+	forCopilot
 )
 
 const gamma = 0x9E3779B97F4A7C15

@@ -66,6 +66,9 @@ var reportKinds = []reportKind{
 const oneDriveReport = "getOneDriveUsageAccountDetail"
 
 func findReport(function string) (*reportKind, bool) {
+	if function == copilotReport.function {
+		return &copilotReport, true
+	}
 	i := slices.IndexFunc(reportKinds, func(k reportKind) bool { return k.function == function })
 	if i < 0 {
 		return nil, false
@@ -96,6 +99,9 @@ func (t *Tenant) writeReport(out io.Writer, kind *reportKind, period string) err
 		if kind.function == oneDriveReport && t.o.DocumentedOneDriveHeader && cols[i] == "Site Id" {
 			continue
 		}
+		if kind.function == copilotReport.function && t.o.CopilotV1 && i >= copilotColumns {
+			continue
+		}
 		w.order = append(w.order, i)
 	}
 	if t.o.InsertColumns {
@@ -112,7 +118,7 @@ func (t *Tenant) writeReport(out io.Writer, kind *reportKind, period string) err
 	for _, c := range cols {
 		w.text(c)
 	}
-	w.end("Copilot Chat Last Activity Date")
+	w.end("Whiteboard Last Activity Date")
 	kind.rows(t, w)
 	w.buf = append(w.buf, "\r\n\r\n"...)
 	w.flush()

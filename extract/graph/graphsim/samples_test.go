@@ -86,6 +86,7 @@ func TestPagesHaveTheShapeOfSamples(t *testing.T) {
 		{"sign_ins.json", "/v1.0/auditLogs/signIns"},
 		{"subscribedSkus.json", "/v1.0/subscribedSkus"},
 		{"reportSettings.json", "/v1.0/admin/reportSettings"},
+		{"userRegistrationDetails.json", registrations},
 	} {
 		t.Run(at.sample, func(t *testing.T) {
 			status, body := c.get(at.path)

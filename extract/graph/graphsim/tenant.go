@@ -50,6 +50,7 @@ type Options struct {
 	Deny      []string // permissions that were not granted, such as "Reports.Read.All"
 
 	DocumentedOneDriveHeader bool // the OneDrive report has no Site Id, as its documentation says
+	CopilotV1                bool // the Copilot report has the columns of its first version only
 	ShuffleColumns           bool // report columns in another order
 	InsertColumns            bool // report columns that nobody knows, in the middle
 	RefreshLagDays           int  // days the usage reports trail Now; 2 when zero, none when negative

@@ -53,6 +53,7 @@ type TruthUser struct {
 	LastActivity                   time.Time // of LastActivityService
 	LastActivityService            string
 	Days                           int
+	MFARegistered                  Flag      // Unknown when refused, or when the list lacks the user
 	LastSignIn, LastSuccessful     time.Time // interactive attempt; success of either kind; to the second
 }
 
@@ -194,6 +195,7 @@ func (tr *Truth) Users(fn func(TruthUser) bool) {
 			JobTitle: u.title, Department: u.department, AccountEnabled: !u.disabled, IsGuest: u.guest,
 			OnPremisesSync: map[int8]string{1: "synced", 0: "cloud_only", -1: "was_synced"}[u.synced],
 			Activations:    -1, MailBytes: -1, OneDriveBytes: -1, Windows: Unknown, Mac: Unknown, Mobile: Unknown, Web: Unknown,
+			MFARegistered: Unknown,
 		}
 		if u.place >= 0 {
 			row.Country = places[u.place].country
@@ -239,6 +241,7 @@ func (tr *Truth) Users(fn func(TruthUser) bool) {
 		}
 		if t.signInsReadable() {
 			row.LastSignIn, row.LastSuccessful = instant(u.attempt), instant(u.success)
+			row.MFARegistered = t.hasMFA(u.index)
 		}
 		return fn(row)
 	})
@@ -422,4 +425,44 @@ func (tr *Truth) Positions(thresholdDays, graceDays int) []TruthPosition {
 	}
 	slices.SortFunc(out, func(a, b TruthPosition) int { return strings.Compare(a.PartNumber, b.PartNumber) })
 	return out
+}
+
+// TruthSubscription is a row of the stored table graph_subscriptions.
+type TruthSubscription struct {
+	ID, SkuID, Status string
+	Total             int
+	Next              time.Time
+}
+
+// Subscriptions is the tenant's subscriptions. But for those that are deleted, they
+// add up to the units of their SKUs, state by state.
+func (tr *Truth) Subscriptions() []TruthSubscription {
+	var out []TruthSubscription
+	for _, s := range tr.t.subscriptions() {
+		out = append(out, TruthSubscription{guidText(s.id), tr.t.products[s.sku].id, s.status, s.total, dateOf(s.next)})
+	}
+	return out
+}
+
+// TruthCopilot is a row of the stored table
+// report_microsoft365_copilot_usage_user_detail.
+type TruthCopilot struct {
+	UPN          string // as the directory spells it
+	LastActivity time.Time
+}
+
+// Copilot walks the holders of Microsoft 365 Copilot, none when the report cannot be
+// read.
+func (tr *Truth) Copilot(fn func(TruthCopilot) bool) {
+	t := tr.t
+	if !t.reportsReadable() {
+		return
+	}
+	t.walk(func(u *user) bool {
+		if !holdsCopilot(u.held) {
+			return true
+		}
+		days := t.copilotDays(u.index)
+		return fn(TruthCopilot{u.upn, date(slices.Max(days[:]))})
+	})
 }

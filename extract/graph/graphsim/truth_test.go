@@ -24,6 +24,7 @@ type reader struct {
 	skus    []servedSKU
 	signIns []servedSignIn
 	reports map[string][]map[string]string // by function; nil when refused
+	strong  map[string]Flag                // by user listed; nil when refused
 	signed  bool                           // signInActivity could be read
 	log     bool                           // sign-ins could be read
 	now     time.Time
@@ -60,6 +61,13 @@ type servedSignIn struct {
 	IsInteractive                 bool
 }
 
+type servedRegistration struct {
+	ID              string
+	IsMfaRegistered bool
+}
+
+const registrations = "/v1.0/reports/authenticationMethods/userRegistrationDetails"
+
 func readTenant(t *testing.T, o Options) (*Tenant, *reader) {
 	t.Helper()
 	tenant, c := open(t, o)
@@ -74,6 +82,13 @@ func readTenant(t *testing.T, o Options) (*Tenant, *reader) {
 	if status, _ := c.get("/v1.0/auditLogs/signIns?$top=1"); status == 200 {
 		r.log = true
 		r.signIns, _ = all[servedSignIn](c, "/v1.0/auditLogs/signIns")
+	}
+	if status, _ := c.get(registrations + "?$top=1"); status == 200 {
+		r.strong = map[string]Flag{}
+		listed, _ := all[servedRegistration](c, registrations)
+		for _, l := range listed {
+			r.strong[l.ID] = flag(l.IsMfaRegistered)
+		}
 	}
 	for _, k := range reportKinds {
 		if status, _ := c.get(reportAddress(k)); status == 302 && !o.Concealed {
@@ -344,7 +359,7 @@ func (r *reader) usersMart(names map[string]string) []TruthUser {
 			OnPremisesSync: "cloud_only", Licenses: len(u.AssignedLicenses), Activations: -1,
 			MailBytes: sum(mail[upn]), OneDriveBytes: sum(drives[upn]),
 			Windows: r.flags(apps, upn, "Windows"), Mac: r.flags(apps, upn, "Mac"), Mobile: r.flags(apps, upn, "Mobile"), Web: r.flags(apps, upn, "Web"),
-			LastSignIn: u.SignInActivity.LastSignInDateTime, LastSuccessful: u.SignInActivity.LastSuccessfulSignInDateTime}
+			MFARegistered: Unknown, LastSignIn: u.SignInActivity.LastSignInDateTime, LastSuccessful: u.SignInActivity.LastSuccessfulSignInDateTime}
 		if u.CreatedDateTime != nil {
 			row.Created = *u.CreatedDateTime
 		}
@@ -353,6 +368,9 @@ func (r *reader) usersMart(names map[string]string) []TruthUser {
 			if *u.OnPremisesSyncEnabled {
 				row.OnPremisesSync = "synced"
 			}
+		}
+		if strong, listed := r.strong[u.ID]; listed {
+			row.MFARegistered = strong
 		}
 		for _, l := range u.AssignedLicenses {
 			row.LicenseNames = append(row.LicenseNames, names[l.SkuID])
