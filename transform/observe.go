@@ -50,6 +50,28 @@ func (r *Rows) Bind(*arrow.Schema) error { return nil }
 // See counts.
 func (r *Rows) See(batch arrow.RecordBatch) { r.N += batch.NumRows() }
 
+// Flag tells whether any row has a column that is true.
+type Flag struct {
+	Column string
+	Set    bool
+
+	at int
+}
+
+// Bind finds the column, a boolean.
+func (f *Flag) Bind(in *arrow.Schema) (err error) {
+	f.at, err = position(in, f.Column, arrow.FixedWidthTypes.Boolean)
+	return err
+}
+
+// See looks for a true value.
+func (f *Flag) See(batch arrow.RecordBatch) {
+	column := batch.Column(f.at).(*array.Boolean)
+	for row := range column.Len() {
+		f.Set = f.Set || column.IsValid(row) && column.Value(row)
+	}
+}
+
 // Dates gathers the distinct days of a date column, such as a table's partition.
 type Dates struct {
 	Column string
@@ -172,6 +194,7 @@ func isHash(name string) bool {
 // The probes.
 var (
 	_ Probe = (*Rows)(nil)
+	_ Probe = (*Flag)(nil)
 	_ Probe = (*Dates)(nil)
 	_ Probe = (*Concealment)(nil)
 )

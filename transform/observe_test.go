@@ -52,6 +52,30 @@ func TestDatesLeavesOutDaysThatNoRowPointsAt(t *testing.T) {
 	}
 }
 
+func TestFlagIsSetByAnyRow(t *testing.T) {
+	in := tableSchema(schemas.GraphReportSettings, "display_concealed_names")
+	for _, c := range []struct {
+		values []any
+		want   bool
+	}{
+		{nil, false},
+		{[]any{false, nil}, false},
+		{[]any{false, true, false}, true},
+	} {
+		var rows []row
+		for _, v := range c.values {
+			rows = append(rows, row{"display_concealed_names": v})
+		}
+		flag := &Flag{Column: "display_concealed_names"}
+		if _, err := run(t, in, rows, []int{1, 2}, Observe(flag)); err != nil {
+			t.Fatal(err)
+		}
+		if flag.Set != c.want {
+			t.Errorf("%v: set is %v", c.values, flag.Set)
+		}
+	}
+}
+
 func TestNamesAreConcealed(t *testing.T) {
 	const hash = "0C3AF1D6E1B2F0F97EBBD6E7A5A8B9C1"
 	repeat := func(n int, name string) []row {
