@@ -138,6 +138,15 @@ type Source interface {
 	Pages(ctx context.Context, source string, w Window) Pages
 }
 
+// Continuer is a Source that can go on from pages it gave to an earlier process.
+type Continuer interface {
+	Source
+	// Continue yields the kept pages of a source, which are its first, and then
+	// those that follow. Kept pages that answer another request than Pages would
+	// send are left out, and the source is read from its beginning.
+	Continue(ctx context.Context, source string, w Window, kept Pages) Pages
+}
+
 // Keeper stores pages as they pass.
 type Keeper interface {
 	// Keep yields the pages it is given, each after it has been stored. When the

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 
+	"seatlake/extract/decode"
 	"seatlake/pipeline"
 )
 
@@ -23,9 +24,18 @@ const maxPages = 1_000_000
 // does so whatever is wrong with that page. Every other error is a *pipeline.Error that says tenant, source and page; behind it stands
 // an *Error, an *AuthError, or a fault that outlasted its attempts.
 func (c *Client) Pages(ctx context.Context, source string, w pipeline.Window) pipeline.Pages {
+	return c.Continue(ctx, source, w, func(func(*pipeline.Page, error) bool) {})
+}
+
+// Continue is Pages for a source whose first pages an earlier process was given.
+// It yields those, and goes on with the link of the last. When that link has
+// expired, or the earlier process had started over, so that the link does not
+// tell how much is left, it starts over behind them: rows come twice, none is
+// left out. Errors are as those of Pages, and those of the kept pages.
+func (c *Client) Continue(ctx context.Context, source string, w pipeline.Window, kept pipeline.Pages) pipeline.Pages {
 	return func(yield func(*pipeline.Page, error) bool) {
 		r := &reading{client: c, source: source}
-		err := r.read(ctx, w, yield)
+		err := r.read(ctx, w, kept, yield)
 		if err == nil || errors.Is(err, errStopped) {
 			return
 		}
@@ -37,7 +47,7 @@ func (c *Client) Pages(ctx context.Context, source string, w pipeline.Window) pi
 	}
 }
 
-var _ pipeline.Source = (*Client)(nil)
+var _ pipeline.Continuer = (*Client)(nil)
 
 // errStopped says that the consumer wants no more pages.
 var errStopped = errors.New("stopped")
@@ -47,7 +57,8 @@ type reading struct {
 	client *Client
 	source string
 	ask    *ask
-	number int // pages yielded, over all starts
+	link   *url.URL // where kept pages lead to; nil: the first page is next
+	number int      // pages yielded, over all starts
 	notes  []string
 }
 
@@ -60,8 +71,11 @@ func (r *reading) note(text string) {
 // read follows the source's links from the first page to the last. When they lead
 // no further, it starts over, with windows of half the span if the source is read
 // by time: Graph's audit log fails in the depth of a long answer.
-func (r *reading) read(ctx context.Context, w pipeline.Window, yield func(*pipeline.Page, error) bool) error {
+func (r *reading) read(ctx context.Context, w pipeline.Window, kept pipeline.Pages, yield func(*pipeline.Page, error) bool) error {
 	r.client.note(r.source)
+	if ended, err := r.again(w, kept, yield); ended || err != nil {
+		return err
+	}
 	rest := []pipeline.Window{w} // still to be read
 	for restarts := 0; len(rest) > 0; {
 		if r.ask == nil {
@@ -89,6 +103,76 @@ func (r *reading) read(ctx context.Context, w pipeline.Window, yield func(*pipel
 		}
 	}
 	return nil
+}
+
+// again yields the kept pages and finds where they lead to, or that they are all
+// there is.
+func (r *reading) again(w pipeline.Window, kept pipeline.Pages, yield func(*pipeline.Page, error) bool) (ended bool, err error) {
+	oneStart := true // so far, every page is what the link of the one before it leads to
+	for page, err := range kept {
+		if err != nil {
+			return false, err
+		}
+		if r.number > 0 {
+			oneStart = oneStart && r.link != nil && r.link.RequestURI() == page.Request
+		} else if r.ask, err = r.askedWith(page.Request, w); r.ask == nil || err != nil {
+			return false, err
+		}
+		if r.link, err = r.linkOf(page); err != nil {
+			oneStart = false
+		}
+		r.number = page.Number
+		if !yield(page, nil) {
+			return false, errStopped
+		}
+	}
+	if !oneStart {
+		r.link = nil
+		return false, nil
+	}
+	return r.number > 0 && r.link == nil, nil
+}
+
+// askedWith is how a kept first page was asked for. It is nil when the page is not
+// what would be asked for now, or when there is no starting over behind it.
+func (r *reading) askedWith(request string, w pipeline.Window) (*ask, error) {
+	a, err := newAsk(r.source, w)
+	if err != nil {
+		return nil, err
+	}
+	var notes []string
+	for ; a != nil; a = a.lesser {
+		u, err := r.url(a)
+		if err != nil {
+			return nil, err
+		}
+		if u.RequestURI() == request && (a.csv || a.restarts > 0) {
+			for _, n := range notes {
+				r.note(n)
+			}
+			return a, nil
+		}
+		if a.lesser != nil {
+			notes = append(notes, a.note)
+		}
+	}
+	return nil, nil
+}
+
+// linkOf is where a kept page leads to, nil when it is the last.
+func (r *reading) linkOf(page *pipeline.Page) (*url.URL, error) {
+	if r.ask.csv {
+		return nil, nil
+	}
+	text, err := page.Text()
+	if err != nil {
+		return nil, err
+	}
+	envelope, err := decode.ReadEnvelope(text)
+	if err != nil || envelope.NextLink == "" {
+		return nil, err
+	}
+	return r.client.nextLink(envelope.NextLink, page.RequestID)
 }
 
 // leadsNoFurther says that another start may succeed where more attempts at the
@@ -142,10 +226,18 @@ func (r *reading) follow(ctx context.Context, yield func(*pipeline.Page, error) 
 	}
 }
 
-// first asks for the first page. A property that this Graph does not know is left
-// out. What Graph denies is asked for with less, if the source can do with less; what it then still denies is a gap, unless pages have
-// been yielded already.
+// first asks for the page that kept pages lead to, unless Graph no longer knows its
+// link, or else for the first one. A property that this Graph does not know is left
+// out. What Graph denies is asked for with less, if the source can do with less;
+// what it then still denies is a gap, unless pages have been yielded already.
 func (r *reading) first(ctx context.Context) (*pipeline.Page, string, error) {
+	if link := r.link; link != nil {
+		r.link = nil
+		page, next, err := r.client.fetch(ctx, r.source, r.number+1, link, false)
+		if e, ok := refused(err); !ok || !e.lastsForLink() {
+			return page, next, err
+		}
+	}
 	page, next, err := r.start(ctx)
 	for property := unknownProperty(err); property != ""; property = unknownProperty(err) {
 		rest := r.ask.without(property)
@@ -172,11 +264,21 @@ func (r *reading) first(ctx context.Context) (*pipeline.Page, string, error) {
 }
 
 func (r *reading) start(ctx context.Context) (*pipeline.Page, string, error) {
-	u, err := url.Parse(r.client.root.String() + r.ask.path)
+	u, err := r.url(r.ask)
 	if err != nil {
 		return nil, "", err
 	}
 	return r.client.fetch(ctx, r.source, r.number+1, u, r.ask.csv)
+}
+
+// url is where a source's first page is.
+func (r *reading) url(a *ask) (*url.URL, error) {
+	return url.Parse(r.client.root.String() + a.path)
+}
+
+// lastsForLink says that Graph refuses a link as one that it no longer knows.
+func (e *Error) lastsForLink() bool {
+	return e.Status == http.StatusBadRequest || e.Status == http.StatusNotFound || e.Status == http.StatusGone
 }
 
 // refused gives Graph's own refusal of a request. A token that Graph does not take

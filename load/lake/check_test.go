@@ -112,9 +112,11 @@ func TestPrune(t *testing.T) {
 	t.Run("kept pages go by the age of their run, and no other file does", func(t *testing.T) {
 		l := someLake(t)
 		young := pipelinetest.NewRun(t, fabrikam, "2026-11-22T08:00", 1)
-		if _, err := l.Keeper(young); err != nil {
+		k, err := l.Keeper(young)
+		if err != nil {
 			t.Fatal(err)
 		}
+		end(t, k)
 		done, err := l.Prune(t.Context(), PruneOptions{RawOlderThan: young.Started})
 		if err != nil {
 			t.Fatal(err)

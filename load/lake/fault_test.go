@@ -156,7 +156,7 @@ func TestFaultsOfKeeping(t *testing.T) {
 				return err
 			}
 			_, err = drain(k.Keep(t.Context(), pipeline.Users, pagesOf(nil, page(pipeline.Users, 1, "", "{}"), page(pipeline.Users, 2, "gzip", "{}"))))
-			return err
+			return errors.Join(err, k.Close())
 		}
 		failed := keep(faulty)
 		pages, err := drain(sound.Raw(run).Pages(t.Context(), pipeline.Users, pipeline.Window{}))
@@ -197,9 +197,11 @@ func TestFaultsOfPruning(t *testing.T) {
 	eachFault(t, func(t *testing.T, faulty, sound *Lake, n int) error {
 		put(t, sound.store.path(somePath), "x")
 		run := pipelinetest.NewRun(t, contoso, "2026-11-20T08:00", byte(n))
-		if _, err := sound.Keeper(run); err != nil {
+		k, err := sound.Keeper(run)
+		if err != nil {
 			t.Fatal(err)
 		}
+		end(t, k)
 		_, failed := faulty.Prune(t.Context(), PruneOptions{RawOlderThan: run.Started.AddDate(0, 0, 1), OrphanAge: 1})
 		if _, err := sound.Prune(t.Context(), PruneOptions{RawOlderThan: run.Started.AddDate(0, 0, 1), OrphanAge: 1}); err != nil {
 			t.Errorf("pruned again: %v", err)

@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// locks says that a lock is held by one process at most.
+const locks = true
+
 // lockFile takes the lock of an open file, which ends with the process at the
 // latest; errHeld says that another has it.
 func lockFile(f *os.File) error {

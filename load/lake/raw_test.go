@@ -89,7 +89,16 @@ func keepRun(t testing.TB, l *Lake) pipeline.Run {
 			t.Fatal(err)
 		}
 	}
+	end(t, k)
 	return run
+}
+
+// end gives a keeper's lock back.
+func end(t testing.TB, k *Keeper) {
+	t.Helper()
+	if err := k.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestRawIsASource(t *testing.T) {
@@ -132,6 +141,7 @@ func TestKeep(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer end(t, k)
 		for p, err := range k.Keep(t.Context(), pipeline.Users, pagesOf(nil, page(pipeline.Users, 1, "", "{}"), page(pipeline.Users, 2, "", "{}"))) {
 			if err != nil {
 				t.Fatal(err)
@@ -176,6 +186,7 @@ func TestKeep(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			defer end(t, k)
 			if err := stop(k); err == nil {
 				t.Fatal("no error")
 			}
@@ -189,6 +200,7 @@ func TestKeep(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer end(t, k)
 		_, err = drain(k.Keep(t.Context(), "../../data", pagesOf(nil)))
 		wantError(t, err, "not a name")
 	})
@@ -250,6 +262,7 @@ func TestRawRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer end(t, k)
 	if _, err := drain(k.Keep(t.Context(), pipeline.Users, pagesOf(nil))); err != nil {
 		t.Fatal(err)
 	}

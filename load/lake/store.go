@@ -233,6 +233,29 @@ func (s *store) create(name string) (*file, error) {
 	return f, nil
 }
 
+// reopen opens a file for writing behind its first size bytes and cuts off the
+// rest. An absent file is made. The hash is of what is written from here on.
+func (s *store) reopen(name string, size int64) (*file, error) {
+	f := &file{store: s, name: name, sum: sha256.New()}
+	err := s.do("open", name, func() (err error) {
+		if f.f, err = os.OpenFile(s.path(name), os.O_WRONLY|os.O_CREATE, 0o600); err != nil {
+			return err
+		}
+		if err := f.f.Truncate(size); err != nil {
+			return err
+		}
+		_, err = f.f.Seek(size, io.SeekStart)
+		return err
+	})
+	if err != nil {
+		if f.f != nil {
+			f.f.Close()
+		}
+		return nil, err
+	}
+	return f, nil
+}
+
 func (f *file) Write(p []byte) (n int, err error) {
 	err = f.store.do("write", f.name, func() error {
 		n, err = f.f.Write(p)

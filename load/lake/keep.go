@@ -1,0 +1,276 @@
+package lake
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"seatlake/pipeline"
+)
+
+const (
+	lockName = "run.lock"
+	// listName lists a source's pages as they come, a line each, until an index
+	// says how they ended. A line that is not whole is not there.
+	listName = "pages.jsonl"
+)
+
+// Keeper keeps the pages of one run below raw/. It holds the run's lock, so that
+// no other process takes the run up; the caller closes it.
+type Keeper struct {
+	store *store
+	run   pipeline.Run
+	lock  *os.File
+	kept  map[string]*keptSource // by an earlier process
+}
+
+var _ pipeline.Keeper = (*Keeper)(nil)
+
+// Keeper begins to keep the pages of a run. It writes run.json at once; a run id
+// that another run has is an error, as is a run that another process keeps.
+func (l *Lake) Keeper(run pipeline.Run) (*Keeper, error) {
+	if err := checkRun(run.ID, run.TenantID); err != nil {
+		return nil, err
+	}
+	body, err := json.MarshalIndent(run, "", " ")
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", run.ID, err)
+	}
+	k, err := l.hold(run)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.announce(run, append(body, '\n')); err != nil {
+		return nil, errors.Join(err, k.Close())
+	}
+	return k, nil
+}
+
+// hold takes the lock of a run. Its error is errHeld when another process has it.
+func (l *Lake) hold(run pipeline.Run) (*Keeper, error) {
+	if err := l.store.mkdir(rawPath(run)); err != nil {
+		return nil, err
+	}
+	lock, err := l.store.acquire(rawPath(run, lockName), os.O_CREATE)
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", run.ID, err)
+	}
+	return &Keeper{store: l.store, run: run, lock: lock}, nil
+}
+
+// announce writes run.json.
+func (l *Lake) announce(run pipeline.Run, body []byte) error {
+	s, err := l.store.scratch(run.ID)
+	if err != nil {
+		return err
+	}
+	err = s.putNew(rawPath(run, runName), body)
+	if errors.Is(err, fs.ErrExist) {
+		var there []byte
+		there, err = l.store.read(rawPath(run, runName))
+		if err == nil && !bytes.Equal(there, body) {
+			err = fmt.Errorf("%s is of another run with the same id %s: start a new run", l.store.path(rawPath(run, runName)), run.ID)
+		}
+	}
+	return errors.Join(err, s.remove())
+}
+
+// Run is the run whose pages are kept.
+func (k *Keeper) Run() pipeline.Run { return k.run }
+
+// Close gives the run's lock back.
+func (k *Keeper) Close() error {
+	return errors.Join(k.store.remove(rawPath(k.run, lockName)), k.lock.Close())
+}
+
+// Keep writes each page and its line in the list before it yields it, and the
+// index when the pages have ended. Syncing waits for that end, so that nothing
+// slow stands between two requests; whoever takes the run up looks at the pages'
+// hashes. Pages that the earlier process kept are not written again.
+func (k *Keeper) Keep(ctx context.Context, source string, pages pipeline.Pages) pipeline.Pages {
+	if kept := k.kept[source]; kept != nil && kept.whole {
+		return pages
+	}
+	return func(yield func(*pipeline.Page, error) bool) {
+		s := &keeping{Keeper: k, dir: rawPath(k.run, source), at: &index{Format: Format, Source: source, Pages: []keptPage{}}}
+		defer s.close()
+		if err := s.begin(); err != nil {
+			yield(nil, fmt.Errorf("keep pages: %w", err))
+			return
+		}
+		var end error
+		for page, err := range pages {
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				gap, ok := pipeline.AsGap(err)
+				if !ok {
+					yield(nil, err)
+					return
+				}
+				s.at.Gap = &keptGap{State: gap.State, Reason: gap.Reason}
+				if gap.Err != nil {
+					s.at.Gap.Answer = gap.Err.Error()
+				}
+				end = err
+				break
+			}
+			if err := s.keep(page); err != nil {
+				yield(nil, fmt.Errorf("keep page %d: %w", page.Number, err))
+				return
+			}
+			if !yield(page, nil) {
+				return
+			}
+		}
+		if err := s.end(); err != nil {
+			yield(nil, fmt.Errorf("keep pages: %w", err))
+			return
+		}
+		if end != nil {
+			yield(nil, end)
+		}
+	}
+}
+
+// keeping is one source whose pages are being kept.
+type keeping struct {
+	*Keeper
+	dir  string
+	at   *index // of the pages so far
+	list *file  // behind the line of the last page; nil until a page is new
+}
+
+// begin makes way for the pages of a source. The index of an earlier try goes
+// first, since its pages are about to be overwritten.
+func (s *keeping) begin() error {
+	if !sourceForm.MatchString(s.at.Source) {
+		return fmt.Errorf("source %q is not a name of letters, digits and _", s.at.Source)
+	}
+	if err := s.store.remove(s.dir + "/" + indexName); err != nil {
+		return err
+	}
+	if s.kept[s.at.Source] == nil {
+		if err := s.store.remove(s.dir); err != nil {
+			return err
+		}
+	}
+	return s.store.mkdir(s.dir)
+}
+
+func (s *keeping) keep(page *pipeline.Page) error {
+	n := len(s.at.Pages)
+	if page.Number != n+1 {
+		return fmt.Errorf("it comes after page %d", n)
+	}
+	p := keptPage{
+		Name: fmt.Sprintf("%06d%s", page.Number, extension(s.at.Source)), Number: page.Number, Request: page.Request, RequestID: page.RequestID,
+		Coding: page.Coding, Observed: page.Observed.UTC(), Size: int64(len(page.Body)), SHA256: hashOf(page.Body),
+	}
+	switch page.Coding {
+	case "":
+	case "gzip":
+		p.Name += ".gz"
+	default:
+		return fmt.Errorf("content coding %q is not known; gzip and identity are", page.Coding)
+	}
+	if s.list == nil {
+		if s.kept[s.at.Source].has(p) {
+			s.at.Pages = append(s.at.Pages, p)
+			return nil
+		}
+		if err := s.goOn(); err != nil {
+			return err
+		}
+	}
+	if err := s.write(p, page.Body); err != nil {
+		return err
+	}
+	s.at.Pages = append(s.at.Pages, p)
+	return nil
+}
+
+// goOn opens the list behind the pages so far, and forgets those that an earlier
+// process kept behind them.
+func (s *keeping) goOn() (err error) {
+	if s.list, err = s.store.reopen(s.dir+"/"+listName, s.kept[s.at.Source].size(len(s.at.Pages))); err != nil {
+		return err
+	}
+	there, err := s.store.list(s.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range there {
+		kept := slices.ContainsFunc(s.at.Pages, func(p keptPage) bool { return p.Name == e.Name() })
+		if pageForm.MatchString(e.Name()) && !kept {
+			if err := s.store.remove(s.dir + "/" + e.Name()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// write writes a page, then its line.
+func (s *keeping) write(p keptPage, body []byte) error {
+	f, err := s.store.create(s.dir + "/" + p.Name)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(body)
+	if err := errors.Join(err, f.close()); err != nil {
+		return err
+	}
+	line, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	_, err = s.list.Write(append(line, '\n'))
+	return err
+}
+
+// extension tells people what is in a page. Usage reports, which bear the names
+// of Graph's functions, are CSV.
+func extension(source string) string {
+	if strings.HasPrefix(source, "get") {
+		return ".csv"
+	}
+	return ".json"
+}
+
+// end makes the pages durable, then lists them in the index.
+func (s *keeping) end() error {
+	for _, p := range s.at.Pages {
+		if err := s.store.syncFile(s.dir + "/" + p.Name); err != nil {
+			return err
+		}
+	}
+	body, err := json.MarshalIndent(s.at, "", " ")
+	if err != nil {
+		return err
+	}
+	scratch, err := s.store.scratch(s.run.ID)
+	if err != nil {
+		return err
+	}
+	err = scratch.put(s.dir+"/"+indexName, append(body, '\n'))
+	if err == nil {
+		err = s.store.remove(s.dir + "/" + listName)
+	}
+	return errors.Join(err, scratch.remove())
+}
+
+// close lets go of the list. Its lines are written without delay, so that nothing
+// is lost when this fails.
+func (s *keeping) close() {
+	if s.list != nil {
+		_ = s.list.close()
+	}
+}
