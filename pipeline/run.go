@@ -229,12 +229,23 @@ func (r *runner) job(ctx context.Context, job Job) error {
 		if err != nil {
 			return err
 		}
-		if r.state == nil {
-			r.state = map[string]json.RawMessage{}
-		}
-		r.state[job.Source] = mark
+		r.note(job.Source, mark)
+	}
+	if stated, ok := job.Decoder.(Stated); ok {
+		r.note(job.Source, stated.State())
 	}
 	return nil
+}
+
+// note puts a source's state into the commit; nil is no state.
+func (r *runner) note(source string, state json.RawMessage) {
+	if state == nil {
+		return
+	}
+	if r.state == nil {
+		r.state = map[string]json.RawMessage{}
+	}
+	r.state[source] = state
 }
 
 // Watermark is the cursor of a source that is read by time: all events before
