@@ -127,14 +127,14 @@ func (r *csvReader) rows(i int, full func(next int) bool) (int, error) {
 	for i < r.end {
 		at := r.out.rows
 		next, err := r.row(i)
-		if errors.Is(err, errUnclosed) && r.cutAt(i) {
+		if err != nil {
+			if !errors.Is(err, errUnclosed) || !r.cutAt(i) {
+				return 0, err
+			}
 			for _, c := range r.out.columns {
 				c.truncate(at)
 			}
 			return i, nil
-		}
-		if err != nil {
-			return 0, err
 		}
 		i = next
 		if !full(0) {
@@ -220,6 +220,8 @@ func (r *csvReader) row(i int) (int, error) {
 				i = r.int(c, i)
 			case shapeUUID:
 				i = r.guid(c, i)
+			case shapeBool:
+				i = r.bool(c, i)
 			default:
 				i = begin - 1
 			}
@@ -296,10 +298,11 @@ func (r *csvReader) pass(i int) int {
 	return end
 }
 
-// plain reads an unquoted cell of a column of text, or returns -1.
+// plain reads a cell of a column of text that has no quote, or quotes around it
+// alone, or returns -1.
 func (r *csvReader) plain(c *column, i int) int {
 	if r.b[i] == '"' {
-		return -1
+		return r.between(c, i+1)
 	}
 	end, wide := cellEnd(r.b, i)
 	if r.b[end] != ',' && !r.atLineEnd(end) || wide && !utf8.Valid(r.b[i:end]) {
@@ -307,6 +310,17 @@ func (r *csvReader) plain(c *column, i int) int {
 	}
 	r.set(c, r.b[i:end])
 	return end
+}
+
+// between reads a cell whose opening quote stands before i, if it is ASCII without
+// quotes or line ends, or returns -1.
+func (r *csvReader) between(c *column, i int) int {
+	end, wide := stringEnd(r.b, i)
+	if wide || r.b[end] != '"' || r.b[end+1] == '"' {
+		return -1
+	}
+	r.set(c, r.b[i:end])
+	return end + 1
 }
 
 // boolWord is what a cell that begins with a certain byte must be, as the lower
@@ -363,6 +377,21 @@ func (r *csvReader) bools(n, i, at int) (int, int) {
 		i = next + 1
 	}
 	return n, i
+}
+
+// bool reads the last cell of a row, if it is a word in lower or upper case without
+// quotes or blanks, or returns -1.
+func (r *csvReader) bool(c *column, i int) int {
+	t := &boolWords[r.b[i]]
+	if (binary.LittleEndian.Uint64(r.b[i:])|controls)&t.mask != t.word {
+		return -1
+	}
+	if t.null != 0 {
+		c.addNull()
+	} else {
+		c.addBool(t.value != 0)
+	}
+	return i + int(t.width)
 }
 
 // dates is bools for dictionaries of days. Whether a cell is empty decides no

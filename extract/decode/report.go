@@ -90,7 +90,7 @@ func (r *report) fill(want int) error {
 	for r.held < want && !r.whole {
 		n, err := r.text.Read(r.b[r.held:want])
 		r.held += n
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			r.whole = true
 		} else if err != nil {
 			return fmt.Errorf("read the report: %w", err)

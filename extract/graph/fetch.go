@@ -221,7 +221,7 @@ func readBody(resp *http.Response, most int64) ([]byte, error) {
 		}
 		n, err := in.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return body, nil
 		}
 		if err != nil {
