@@ -17,7 +17,7 @@ var permissions = []string{
 
 const tokenLife = 3599 * time.Second
 
-// serveLogin is the token endpoint: client credentials with a secret.
+// serveLogin is the login host, and the endpoints of managed identities.
 func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store, no-cache")
 	w.Header().Set("Pragma", "no-cache")
@@ -32,45 +32,128 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "The service is unavailable.", http.StatusServiceUnavailable)
 		return
 	}
+	switch r.URL.Path {
+	case IdentityPath, AppServicePath:
+		s.serveIdentity(w, r)
+		return
+	}
 	tenant, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	if rest != "oauth2/v2.0/token" {
+	var serve func(http.ResponseWriter, *http.Request)
+	method := http.MethodPost
+	switch rest {
+	case "oauth2/v2.0/token":
+		serve = s.serveToken
+	case "oauth2/v2.0/devicecode":
+		serve = s.serveDevice
+	case "oauth2/v2.0/authorize":
+		serve, method = s.serveAuthorize, http.MethodGet
+	default:
 		http.NotFound(w, r)
 		return
 	}
-	if r.Method != http.MethodPost {
-		s.loginError(w, http.StatusBadRequest, 900561, "invalid_request", "The endpoint only accepts POST requests. Received a GET request.")
+	if r.Method != method {
+		s.loginError(w, http.StatusBadRequest, 900561, "invalid_request",
+			fmt.Sprintf("The endpoint only accepts %s requests. Received a %s request.", method, r.Method))
 		return
 	}
 	if err := r.ParseForm(); err != nil {
 		s.loginError(w, http.StatusBadRequest, 900144, "invalid_request", "The request body is malformed.")
 		return
 	}
-	client, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
-	if id, pass, ok := r.BasicAuth(); ok {
-		client, secret = unescape(id), unescape(pass)
-	}
-	scope := r.PostForm.Get("scope")
-	switch {
-	case !strings.EqualFold(tenant, s.o.TenantID) && tenant != tenantHost && tenant != domain:
+	if !strings.EqualFold(tenant, s.o.TenantID) && tenant != tenantHost && tenant != domain {
 		s.loginError(w, http.StatusBadRequest, 90002, "invalid_request",
 			fmt.Sprintf("Tenant '%s' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud.", tenant))
-	case r.PostForm.Get("grant_type") != "client_credentials":
+		return
+	}
+	serve(w, r)
+}
+
+// serveToken is the token endpoint: every way ends here.
+func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
+	grant := r.PostForm.Get("grant_type")
+	redeem, ok := map[string]func(http.ResponseWriter, *http.Request){
+		"client_credentials": s.redeemCredentials,
+		"authorization_code": s.redeemCode,
+		"refresh_token":      s.redeemRefresh,
+		"urn:ietf:params:oauth:grant-type:device_code": s.redeemDevice,
+	}[grant]
+	client := r.PostForm.Get("client_id")
+	if id, _, basic := r.BasicAuth(); basic {
+		client = unescape(id)
+	}
+	number, refused := s.logins().Refuse[grant]
+	switch {
+	case !ok:
 		s.loginError(w, http.StatusBadRequest, 70003, "unsupported_grant_type", "The app requested an unsupported grant type.")
 	case !strings.EqualFold(client, s.o.ClientID):
 		s.loginError(w, http.StatusBadRequest, 700016, "unauthorized_client",
 			fmt.Sprintf("Application with identifier '%s' was not found in the directory 'Contoso'.", client))
-	case secret != s.o.ClientSecret:
+	case refused:
+		s.refuseLogin(w, number)
+	default:
+		redeem(w, r)
+	}
+}
+
+// redeemCredentials is the application by itself: a secret or a signed statement.
+func (s *Server) redeemCredentials(w http.ResponseWriter, r *http.Request) {
+	client, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+	if id, pass, ok := r.BasicAuth(); ok {
+		client, secret = unescape(id), unescape(pass)
+	}
+	if r.PostForm.Get("client_assertion_type") != "" {
+		if !s.vouched(w, r) {
+			return
+		}
+	} else if secret != s.o.ClientSecret {
 		s.loginError(w, http.StatusUnauthorized, 7000215, "invalid_client",
 			"Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, "+
 				fmt.Sprintf("for a secret added to app '%s'.", client))
-	case scope != s.GraphURL+"/.default" && scope != "https://graph.microsoft.com/.default":
+		return
+	}
+	if s.scoped(w, r.PostForm.Get("scope"), false) {
+		s.sendToken(w, s.issue(""), "", "")
+	}
+}
+
+// scoped refuses scopes other than all that was granted in Graph; a person may
+// have a refresh token besides.
+func (s *Server) scoped(w http.ResponseWriter, scope string, person bool) bool {
+	var graph, other int
+	for _, name := range strings.Fields(scope) {
+		switch {
+		case name == s.GraphURL+"/.default", name == "https://graph.microsoft.com/.default":
+			graph++
+		case person && slices.Contains([]string{"offline_access", "openid", "profile"}, name):
+		default:
+			other++
+		}
+	}
+	if graph != 1 || other > 0 {
 		s.loginError(w, http.StatusBadRequest, 70011, "invalid_scope",
 			fmt.Sprintf("The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope %s is not valid.", scope))
-	default:
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		fmt.Fprintf(w, `{"token_type":"Bearer","expires_in":%d,"ext_expires_in":%d,"access_token":"%s"}`,
-			int(tokenLife.Seconds()), int(tokenLife.Seconds()), s.issue())
+		return false
 	}
+	return true
+}
+
+// sendToken answers with an access token and, if there is one, a refresh token.
+func (s *Server) sendToken(w http.ResponseWriter, access, refresh, scope string) {
+	var t text
+	t.raw(`{"token_type":"Bearer"`)
+	if scope != "" {
+		t.raw(`,"scope":`)
+		t.str(scope)
+	}
+	t.raw(fmt.Sprintf(`,"expires_in":%d,"ext_expires_in":%[1]d,"access_token":`, int(tokenLife.Seconds())))
+	t.str(access)
+	if refresh != "" {
+		t.raw(`,"refresh_token":`)
+		t.str(refresh)
+	}
+	t.byte('}')
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Write(t.b)
 }
 
 // unescape undoes the form encoding that RFC 6749 asks of Basic credentials.
@@ -82,8 +165,8 @@ func unescape(v string) string {
 }
 
 // issue makes an access token of the shape of a JWT, which carries the tenant and
-// the permissions granted.
-func (s *Server) issue() string {
+// the permissions granted: to the application, or to it on a person's behalf.
+func (s *Server) issue(person string) string {
 	now := s.o.Clock()
 	var claims text
 	claims.raw(`{"aud":`)
@@ -98,10 +181,19 @@ func (s *Server) issue() string {
 	claims.int(int(now.Add(tokenLife).Unix()))
 	claims.raw(`,"appid":`)
 	claims.str(s.o.ClientID)
-	claims.raw(`,"idtyp":"app","tid":`)
+	claims.raw(`,"tid":`)
 	claims.str(s.o.TenantID)
-	if roles := s.granted(); len(roles) > 0 { // without any, there is no claim
-		claims.raw(`,"roles":["` + strings.Join(roles, `","`) + `"]`)
+	roles := s.granted()
+	switch {
+	case person != "":
+		claims.raw(`,"idtyp":"user","upn":`)
+		claims.str(person)
+		claims.raw(`,"scp":`)
+		claims.str(strings.Join(roles, " "))
+	case len(roles) > 0:
+		claims.raw(`,"idtyp":"app","roles":["` + strings.Join(roles, `","`) + `"]`)
+	default: // without any, there is no claim
+		claims.raw(`,"idtyp":"app"`)
 	}
 	claims.raw(`,"ver":"1.0"}`)
 	s.mu.Lock()
@@ -140,18 +232,31 @@ func (s *Server) authorised(r *http.Request) bool {
 	return ok && s.o.Clock().Before(expires)
 }
 
-// loginError writes an error of the token endpoint.
+// loginError writes an error of the token endpoint. Number 0 is an error that has
+// none.
 func (s *Server) loginError(w http.ResponseWriter, status, number int, code, message string) {
-	trace := newRandom(s.o.Seed, forRequest, uint64(number))
+	s.writeLoginError(w, loginRefusal{status, number, code, "", message})
+}
+
+// loginRefusal is an error of the login host.
+type loginRefusal struct {
+	status, number          int
+	code, suberror, message string
+}
+
+func (s *Server) writeLoginError(w http.ResponseWriter, e loginRefusal) {
+	trace := newRandom(s.o.Seed, forRequest, uint64(e.number))
 	traceID, correlation := guidText(trace.guid()), guidText(trace.guid())
 	at := s.o.Clock().UTC().Format("2006-01-02 15:04:05Z")
 	var t text
 	t.raw(`{"error":`)
-	t.str(code)
+	t.str(e.code)
 	t.raw(`,"error_description":`)
-	t.str(fmt.Sprintf("AADSTS%d: %s Trace ID: %s Correlation ID: %s Timestamp: %s", number, message, traceID, correlation, at))
+	t.str(e.description() + fmt.Sprintf(" Trace ID: %s Correlation ID: %s Timestamp: %s", traceID, correlation, at))
 	t.raw(`,"error_codes":[`)
-	t.int(number)
+	if e.number != 0 {
+		t.int(e.number)
+	}
 	t.raw(`],"timestamp":`)
 	t.str(at)
 	t.raw(`,"trace_id":`)
@@ -159,9 +264,20 @@ func (s *Server) loginError(w http.ResponseWriter, status, number int, code, mes
 	t.raw(`,"correlation_id":`)
 	t.str(correlation)
 	t.raw(`,"error_uri":`)
-	t.str(fmt.Sprintf("https://login.microsoftonline.com/error?code=%d", number))
+	t.str(fmt.Sprintf("https://login.microsoftonline.com/error?code=%d", e.number))
+	if e.suberror != "" {
+		t.raw(`,"suberror":`)
+		t.str(e.suberror)
+	}
 	t.byte('}')
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(status)
+	w.WriteHeader(e.status)
 	w.Write(t.b)
+}
+
+func (e loginRefusal) description() string {
+	if e.number == 0 {
+		return e.message
+	}
+	return fmt.Sprintf("AADSTS%d: %s", e.number, e.message)
 }

@@ -46,6 +46,7 @@ type Server struct {
 	downloads map[string]download  // reports that may be fetched, by link
 	spent     map[string][]expense // what was charged, by limit
 	leaks     []string             // requests that carried the token to the wrong host
+	persons   persons
 }
 
 // Serve starts the servers. They run until Close is called or the context ends.
@@ -55,6 +56,7 @@ func serve(ctx context.Context, o Options, c content) (*Server, error) {
 	s := &Server{
 		o: o, content: c, tokens: map[string]time.Time{}, attempts: map[string]uint64{},
 		downloads: map[string]download{}, spent: map[string][]expense{},
+		persons: persons{codes: map[string]code{}, devices: map[string]*device{}, refresh: map[string]bool{}},
 	}
 	for _, f := range o.Faults {
 		times := f.Times
