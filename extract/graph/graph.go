@@ -117,10 +117,11 @@ func New(c Config) (*Client, error) {
 	client.bare = &readOnly{next: over(c.Transport), signIn: []*url.URL{client.login.token, client.login.device}}
 	client.direct = &readOnly{next: over(near)}
 	client.token = newTokens(client)
-	client.graph = &readOnly{next: &authorize{root: root, tokens: client.token, next: &pace{
-		next: over(c.Transport), pacer: c.Pacer, who: newParty(root, c.ClientID, c.DirectoryID),
-		now: c.Now, hold: client.hold, queue: client.queue,
-	}}}
+	client.graph = &readOnly{next: &pace{
+		next:  &authorize{next: over(c.Transport), root: root, tokens: client.token},
+		pacer: c.Pacer, who: newParty(root, c.ClientID, c.DirectoryID), now: c.Now,
+		ready: client.signedIn, hold: client.hold, queue: client.queue,
+	}}
 	return client, nil
 }
 

@@ -202,9 +202,10 @@ func (p *pass) learn(resp *http.Response, now time.Time) {
 	p.pacer.mu.Lock()
 	defer p.pacer.mu.Unlock()
 	own, app := p.lanes[0], p.lanes[1]
-	scope, narrowed := PerAppAndTenant, own
-	if strings.HasPrefix(resp.Header.Get("x-ms-throttle-scope"), "Application/") {
-		scope, narrowed = PerApp, app
+	scope, said := throttleScope(resp.Header)
+	narrowed := own
+	if scope == PerApp {
+		narrowed = app
 	}
 	hold, why := retryAfter(resp, now), "another request of this family was told to wait"
 	switch {
@@ -214,13 +215,20 @@ func (p *pass) learn(resp *http.Response, now time.Time) {
 			// Who was refused waits twice as long at the most, and then finds the way open.
 			hold = min(firstWait<<min(own.refused-1, 10), maxWait) / 2
 		}
-		if !p.explained() {
-			p.stretch(scope, 1.5)
+		if !p.explained(scope, said) {
+			for _, s := range p.slots {
+				if s.window != nil && s.limit.Scope == scope {
+					s.window.refused(now)
+				}
+			}
 		}
 	case resp.StatusCode < 400:
 		own.refused = 0
-		p.stretch(PerAppAndTenant, 0.8)
-		p.stretch(PerApp, 0.8)
+		for _, s := range p.slots {
+			if s.window != nil {
+				s.window.answered()
+			}
+		}
 		if share := throttleShare(resp.Header); share >= 0.8 {
 			hold = time.Duration((share - 0.7) * float64(10*time.Second))
 			why = fmt.Sprintf("Graph says that %.0f %% of its limit are in use", 100*share)
@@ -233,28 +241,15 @@ func (p *pass) learn(resp *http.Response, now time.Time) {
 }
 
 // explained says that a limit that is not kept explains a 429, because the request
-// was one too many for it. It is kept from then on.
-func (p *pass) explained() bool {
-	explained := false
+// was one too many for it. The narrowest such limit is kept from then on.
+func (p *pass) explained(scope Scope, said bool) bool {
 	for _, s := range p.slots {
-		if s.early {
-			s.window.kept, explained = true, true
+		if s.early && (s.limit.Scope == scope || !said) {
+			s.window.kept = true
+			return true
 		}
 	}
-	return explained
-}
-
-// maxStretch bounds how far Graph's refusals slow down requests that its published
-// limits allow. Others may be using up what is shared.
-const maxStretch = 6
-
-// stretch makes the spans of a scope's limits longer or shorter.
-func (p *pass) stretch(scope Scope, by float64) {
-	for _, s := range p.slots {
-		if s.window != nil && s.limit.Scope == scope {
-			s.window.stretch = min(max(s.window.stretch*by, 1), maxStretch)
-		}
-	}
+	return false
 }
 
 // charge counts what a read of the directory did cost, now and in future.
@@ -270,6 +265,20 @@ func (p *pass) charge(h http.Header, now time.Time) {
 				s.gate.reserve(now, more)
 			}
 		}
+	}
+}
+
+// throttleScope is whose limit Graph says was reached, and whether it said so. If it
+// did not, it is most likely the narrowest.
+func throttleScope(h http.Header) (scope Scope, said bool) {
+	name, _, _ := strings.Cut(h.Get("x-ms-throttle-scope"), "/")
+	switch name {
+	case "Application":
+		return PerApp, true
+	case "Tenant":
+		return PerTenant, true
+	default:
+		return PerAppAndTenant, name != ""
 	}
 }
 
@@ -290,11 +299,17 @@ type pace struct {
 	who   party
 	now   func() time.Time
 
+	// ready signs in, which is not to take time between waiting and sending.
+	ready func(context.Context) error
+
 	// hold waits because an answer asks for it, queue because a limit is published.
 	hold, queue func(ctx context.Context, family string, d time.Duration, why string) error
 }
 
 func (t *pace) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := t.ready(req.Context()); err != nil {
+		return nil, err
+	}
 	p := t.pacer.newPass(t.who, callOf(req.URL))
 	if err := t.enter(req.Context(), p); err != nil {
 		p.giveBack()
@@ -310,6 +325,12 @@ func (t *pace) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	p.learn(resp, t.now())
 	return resp, nil
+}
+
+// signedIn makes sure that there is a token.
+func (c *Client) signedIn(ctx context.Context) error {
+	_, err := c.token.get(ctx)
+	return err
 }
 
 // enter returns when the request may leave.

@@ -34,86 +34,139 @@ func widened(per time.Duration) time.Duration { return per + time.Duration(margi
 // free again one span later. So a burst up to the limit passes at once, and what
 // follows passes at the limit's rate; a token bucket of that size would let twice
 // the limit through in a span.
+//
+// When Graph refuses what it publishes, others use part of the limit. Then spans are
+// stretched, and requests spread evenly over them, until refusals end.
 type window struct {
-	limit   Limit
-	per     time.Duration // the span, widened
-	stretch float64       // of the span, because Graph refuses more than it publishes; at least 1
-	kept    bool          // slots are waited for, and not only noted
+	limit Limit
+	kept  bool // slots are waited for, and not only noted
 
 	permits []*slot // the last to hold each permit, nil when it is new
 	next    int     // the permit to be taken next
+	last    *slot   // the last that was taken
+
+	stretch float64   // of the span; 1 while nothing is refused
+	slowed  time.Time // when it was last made longer
 }
 
 func newWindow(l Limit, kept bool) *window {
-	return &window{limit: l, per: widened(l.Per), stretch: 1, kept: kept, permits: make([]*slot, l.Units)}
+	return &window{limit: l, kept: kept, permits: make([]*slot, l.Units), stretch: 1}
 }
 
 // reserve takes one permit, whatever the units.
 func (w *window) reserve(now time.Time, _ int) *slot {
-	s := &slot{gate: w, window: w, before: w.permits[w.next]}
-	w.permits[w.next] = s
+	s := &slot{gate: w, window: w, before: w.permits[w.next], previous: w.last}
+	w.permits[w.next], w.last = s, s
 	w.next = (w.next + 1) % len(w.permits)
 	s.at = s.due(now)
 	return s
 }
 
-func (w *window) span() time.Duration { return time.Duration(w.stretch * float64(w.per)) }
+func (w *window) span() time.Duration {
+	return time.Duration(w.stretch * float64(widened(w.limit.Per)))
+}
+
+// gap is the least time between two requests.
+func (w *window) gap() time.Duration {
+	if w.stretch == 1 {
+		return 0
+	}
+	return w.span() / time.Duration(len(w.permits))
+}
+
+// How a window adapts. A burst of refusals counts once. In balance with others that
+// use part of a limit, about one request in twenty is refused.
+const (
+	slower     = 1.3  // times the stretch, when a request was refused
+	faster     = 0.02 // less of the stretch, when one was answered
+	maxStretch = 6
+)
+
+func (w *window) refused(now time.Time) {
+	if w.kept && now.Sub(w.slowed) >= w.limit.Per {
+		w.stretch, w.slowed = min(w.stretch*slower, maxStretch), now
+	}
+}
+
+func (w *window) answered() { w.stretch = max(w.stretch-faster, 1) }
 
 // slot is the use of a permit: expected, used, or given back.
 type slot struct {
-	gate   gate
-	window *window // the gate, nil when it is a bucket
-	at     time.Time
-	state  slotState
-	before *slot // from whom the permit comes; nil when it is new, and once the slot is used
-	early  bool  // used before it was due, because the window is not kept
+	gate     gate
+	window   *window // the gate, nil when it is a bucket
+	at       time.Time
+	state    slotState
+	before   *slot // from whom the permit comes; nil when it is new, and once the slot is used
+	previous *slot // who was taken last before this one; nil likewise
+	early    bool  // used before it was due, because the window is not kept
 }
 
 type slotState int
 
 const (
-	expected slotState = iota
-	used
-	givenBack
+	slotExpected slotState = iota
+	slotUsed
+	slotGivenBack
 )
 
-// due is when the slot may be used, as far as is known now: who has the permit
-// before it may be late.
+// due is when the slot may be used, as far as is known now: who comes before it may
+// be late.
 func (s *slot) due(now time.Time) time.Time {
 	switch {
 	case s.window == nil:
 		return s.at
-	case s.before == nil || !s.window.kept:
+	case !s.window.kept:
 		return now
 	default:
-		return later(now, s.before.free(now))
+		return later(now, s.free(now))
 	}
 }
 
-// free is when the slot's permit may be used again.
+// free is when the window would let the slot's request through.
 func (s *slot) free(now time.Time) time.Time {
-	switch {
-	case s.state == used:
-		return s.at.Add(s.window.span())
-	case s.state == expected:
-		return later(s.at, now).Add(s.window.span())
-	case s.before != nil:
-		return s.before.free(now)
-	default:
-		return now
+	return later(s.before.permitFree(now), s.previous.gapOver(now))
+}
+
+// permitFree is when the slot's permit may be used again.
+func (s *slot) permitFree(now time.Time) time.Time {
+	if s == nil {
+		return time.Time{}
 	}
+	if s.state == slotGivenBack {
+		return s.before.permitFree(now)
+	}
+	return s.leaves(now).Add(s.window.span())
+}
+
+// gapOver is when the slot is far enough in the past for the next.
+func (s *slot) gapOver(now time.Time) time.Time {
+	if s == nil {
+		return time.Time{}
+	}
+	if s.state == slotGivenBack {
+		return s.previous.gapOver(now)
+	}
+	return s.leaves(now).Add(s.window.gap())
+}
+
+// leaves is when the slot's request left, or will at the earliest.
+func (s *slot) leaves(now time.Time) time.Time {
+	if s.state == slotUsed {
+		return s.at
+	}
+	return later(s.at, now)
 }
 
 // use says that the request leaves now. It may be said again when it leaves later.
 func (s *slot) use(now time.Time) {
-	if s.before != nil {
-		s.early = s.before.free(now).After(now)
+	if s.window != nil && s.state == slotExpected {
+		s.early = s.free(now).After(now)
 	}
-	s.at, s.state, s.before = now, used, nil
+	s.at, s.state, s.before, s.previous = now, slotUsed, nil, nil
 }
 
 // giveBack says that the request does not leave.
-func (s *slot) giveBack() { s.state = givenBack }
+func (s *slot) giveBack() { s.state = slotGivenBack }
 
 // bucket is a limit so large that no list of slots is kept for it. A burst of b
 // units and a rate of (limit - b) per span stay within the limit in every span.

@@ -86,6 +86,8 @@ func (m *metered) answer(r *http.Request) *http.Response {
 		of, key, pages = "users", "users", (m.users+499)/500
 	case strings.HasSuffix(r.URL.Path, "/signIns"):
 		of, key, pages = "audit", "audit", (m.signIns+999)/1000
+	case strings.HasSuffix(r.URL.Path, "/userRegistrationDetails"):
+		of, key, pages = "audit", "audit", (m.users+499)/500
 	case strings.Contains(r.URL.Path, "/reports/"):
 		of = "report"
 	}

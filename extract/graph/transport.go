@@ -18,8 +18,8 @@ import (
 // The chain of a request to Graph, from the outside in:
 //
 //	readOnly  refuses what is not a read
-//	authorize adds the token, refuses foreign hosts, renews a refused token once
 //	pace      holds each request back until Graph's limits let it through
+//	authorize adds the token, refuses foreign hosts, renews a refused token once
 //	wire      counts, and breaks off a connection that went silent
 //
 // Sign-in and downloads go through readOnly and wire alone. None of them follows
