@@ -22,9 +22,11 @@ type Config struct {
 	Activity  Activity
 	Licenses  Licenses
 	Inventory []string // files of installed products
+	Off       []string // optional sources that are switched off, as a run names them
 	Raw       Raw
 	Catalog   string // file of a newer product catalogue; empty for the built-in one
 	DuckDB    DuckDB
+	Parallel  Parallel
 
 	// Notes are for people: what the file says that has no effect, and what it
 	// should not say. They are not faults.
@@ -90,6 +92,11 @@ type DuckDB struct {
 	Threads     int    // 0 leaves it to DuckDB: one per core
 }
 
+// Parallel bounds what is done side by side.
+type Parallel struct {
+	Tenants int // read at a time
+}
+
 // LoadConfig reads and checks a file. env looks up a ${NAME}; os.LookupEnv is
 // one. The error is a *ConfigError that names every fault at once, and wraps
 // fs.ErrNotExist when there is no such file. No fault quotes a value of the
@@ -139,6 +146,10 @@ licenses:
   include: ["*"]
   exclude: []
 
+# Sources that a run can do without are read when the tenant has them; false leaves
+# one out: subscriptions, user_registration_details, report_settings, copilot_usage.
+# sources: {copilot_usage: false}
+
 # How long the answers of Graph are kept as they came, for replay. 0 keeps nothing.
 raw:
   retain: 30d
@@ -146,6 +157,10 @@ raw:
 # duckdb:
 #   memory_limit: 1GB
 #   threads: 2               # default: one per core
+
+# How many tenants are read side by side. Each takes its share of memory.
+# parallel:
+#   tenants: 4
 
 # A newer product catalogue than the one in the program.
 # catalog: catalog.seatlake  # written by: seatlake catalog update FILE

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -78,7 +79,7 @@ func (r *reader) config(text []byte) *Config {
 	if !ok {
 		return nil
 	}
-	keys := r.mapping(root, "lake", "tenants", "activity", "licenses", "inventory", "raw", "catalog", "duckdb")
+	keys := r.mapping(root, "lake", "tenants", "activity", "licenses", "inventory", "sources", "raw", "catalog", "duckdb", "parallel")
 	c := &Config{
 		Path:      r.file,
 		Lake:      r.lake(keys["lake"]),
@@ -86,9 +87,11 @@ func (r *reader) config(text []byte) *Config {
 		Activity:  r.activity(keys["activity"]),
 		Licenses:  r.licenses(keys["licenses"]),
 		Inventory: r.inventory(keys["inventory"]),
+		Off:       r.sources(keys["sources"]),
 		Raw:       r.raw(keys["raw"]),
 		Catalog:   r.catalog(keys["catalog"]),
 		DuckDB:    r.duckdb(keys["duckdb"]),
+		Parallel:  r.parallel(keys["parallel"]),
 	}
 	c.Notes = r.notes
 	return c
@@ -754,6 +757,23 @@ func (r *reader) inventory(p place) []string {
 	return out
 }
 
+// sources gives the optional sources that are switched off.
+func (r *reader) sources(p place) []string {
+	known := slices.Sorted(maps.Keys(optionalSources))
+	values := r.mapping(p, known...)
+	var off []string
+	for _, key := range known {
+		switch s, ok := r.text(values[key]); {
+		case !ok, s == "true":
+		case s == "false":
+			off = append(off, optionalSources[key])
+		default:
+			r.fault(values[key], "%s is neither true nor false", values[key].quote())
+		}
+	}
+	return off
+}
+
 func (r *reader) raw(p place) Raw {
 	const month = 30 * 24 * time.Hour
 	retain := r.mapping(p, "retain")["retain"]
@@ -805,6 +825,10 @@ func (r *reader) catalog(p place) string {
 		r.fault(p, "is a directory; name a file in it")
 	}
 	return path
+}
+
+func (r *reader) parallel(p place) Parallel {
+	return Parallel{Tenants: r.number(r.mapping(p, "tenants")["tenants"], 4, 1, 64)}
 }
 
 func (r *reader) duckdb(p place) DuckDB {

@@ -137,11 +137,11 @@ func (d demo) report(ctx context.Context, cfg *Config, configFile string, b *bat
 			files++
 		}
 	}
-	comma := humanize.Comma
-	fmt.Fprintf(d.out, "Read    %s users, %s licence entitlements, %s sign-ins, 6 usage reports, %s SKUs\n",
+	comma, stats := humanize.Comma, b.stats()
+	fmt.Fprintf(d.out, "Read    %s users, %s licence entitlements, %s sign-ins, 7 usage reports, %s SKUs\n",
 		comma(rows["graph_users"]), comma(rows["graph_user_licenses"]), comma(rows["graph_sign_ins"]), comma(rows["graph_subscribed_skus"]))
 	fmt.Fprintf(d.out, "Cost    %s requests, %d retries, %s over the wire, %s from first request to published marts\n",
-		comma(int64(b.stats.Requests)), b.stats.Retries, humanize.Bytes(uint64(b.stats.Bytes)), took.Round(10*time.Millisecond))
+		comma(int64(stats.Requests)), stats.Retries, humanize.Bytes(uint64(stats.Bytes)), took.Round(10*time.Millisecond))
 	fmt.Fprintf(d.out, "Lake    %s: version %d, %s Parquet files, %s\n\n", cfg.Lake, snapshot.Version, comma(files), humanize.Bytes(uint64(size)))
 
 	if err := findings(ctx, d.out, s); err != nil {

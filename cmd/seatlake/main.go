@@ -11,9 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,7 +42,7 @@ func newApp() *app {
 // main runs the process's command line until it ends or is interrupted, and gives
 // its exit status.
 func (a *app) main() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(context.Background())
 	defer stop()
 	return a.execute(ctx, os.Args[1:])
 }
@@ -109,18 +107,31 @@ func usage(format string, args ...any) error {
 // usage.
 func action(fn func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		err := fn(cmd.Context(), args)
-		var status *statusError
-		var config *ConfigError
-		switch {
-		case err == nil, errors.As(err, &status):
-			return err
-		case errors.As(err, &config):
-			return &statusError{code: exitUsage, err: err}
-		default:
-			return &statusError{code: exitNothing, err: err}
-		}
+		return withStatus(fn(cmd.Context(), args))
 	}
+}
+
+// withStatus gives an error the status it ends the program with, unless it has one.
+func withStatus(err error) error {
+	var status *statusError
+	var config *ConfigError
+	switch {
+	case err == nil, errors.As(err, &status):
+		return err
+	case errors.As(err, &config):
+		return &statusError{code: exitUsage, err: err}
+	default:
+		return &statusError{code: exitNothing, err: err}
+	}
+}
+
+// statusOf is the exit status of what withStatus gave.
+func statusOf(err error) int {
+	var status *statusError
+	if errors.As(err, &status) {
+		return status.code
+	}
+	return exitComplete
 }
 
 func (a *app) root() *cobra.Command {

@@ -67,17 +67,17 @@ func (r *Reporter) Step(name string, attrs ...any) { r.log(slog.LevelInfo, name,
 // Warn says what a person should look at, though the command goes on.
 func (r *Reporter) Warn(text string, attrs ...any) { r.log(slog.LevelWarn, text, attrs) }
 
-// Source gives the progress of the source of that name that is being read, and
-// begins one if there is none.
-func (r *Reporter) Source(name string) *SourceProgress {
+// Source gives the progress of the tenant's source of that name that is being
+// read, and begins one if there is none.
+func (r *Reporter) Source(tenant, name string) *SourceProgress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range r.sources {
-		if s.name == name {
+		if s.tenant == tenant && s.name == name {
 			return s
 		}
 	}
-	s := &SourceProgress{reporter: r, name: name, began: r.now()}
+	s := &SourceProgress{reporter: r, tenant: tenant, name: name, began: r.now()}
 	if r.bars {
 		// It draws into the air: the reporter puts the bars on the screen, since
 		// several are there at a time. Without an interval it starts no goroutine.
@@ -106,6 +106,7 @@ func (r *Reporter) Close() {
 // SourceProgress counts what one source has given. After Done it counts no more.
 type SourceProgress struct {
 	reporter *Reporter
+	tenant   string
 	name     string
 	began    time.Time
 	bar      *progressbar.ProgressBar // nil when there are no bars
@@ -143,7 +144,7 @@ func (s *SourceProgress) Done(state string) {
 			break
 		}
 	}
-	attrs := []any{"source", s.name, "state", state, "rows", s.rows, "pages", s.pages, "bytes", s.bytes,
+	attrs := []any{"tenant", s.tenant, "source", s.name, "state", state, "rows", s.rows, "pages", s.pages, "bytes", s.bytes,
 		"seconds", r.now().Sub(s.began).Round(time.Millisecond).Seconds()}
 	r.mu.Unlock()
 	r.Step("source read", attrs...)
@@ -210,8 +211,8 @@ func (r *Reporter) draw() {
 // line is the bar of a source. How much there is to come is not known: Graph does
 // not tell before the last page.
 func (s *SourceProgress) line() string {
-	s.bar.Describe(fmt.Sprintf("%-33s %10s rows %7.1f MB %4d pages",
-		s.name, humanize.Comma(s.rows), float64(s.bytes)/(1<<20), s.pages))
+	s.bar.Describe(fmt.Sprintf("%s %-33s %10s rows %7.1f MB %4d pages",
+		s.tenant, s.name, humanize.Comma(s.rows), float64(s.bytes)/(1<<20), s.pages))
 	_ = s.bar.RenderBlank() // it writes to a buffer
 	return strings.TrimSpace(strings.Trim(s.bar.String(), "\r"))
 }

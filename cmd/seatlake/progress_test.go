@@ -28,12 +28,12 @@ func reporter(tty bool, logFormat string, quiet bool, step time.Duration) (*Repo
 // story is a run as a command tells it.
 func story(r *Reporter) {
 	r.Step("run begins", "tenant", "contoso")
-	users, report := r.Source("users"), r.Source("getMailboxUsageDetail")
+	users, report := r.Source("contoso", "users"), r.Source("contoso", "getMailboxUsageDetail")
 	users.Page(1 << 20)
 	users.Rows(1000)
 	report.Page(100)
-	r.Source("users").Page(1 << 20)
-	r.Source("users").Rows(234)
+	r.Source("contoso", "users").Page(1 << 20)
+	r.Source("contoso", "users").Rows(234)
 	r.Warn("retry", "source", "users", "wait", "2s")
 	users.Done("complete")
 	users.Done("complete")
@@ -99,9 +99,9 @@ func TestReporterOnATerminal(t *testing.T) {
 	t.Run("bars stand below the lines until their source is read", func(t *testing.T) {
 		r, out := reporter(true, "text", false, time.Second)
 		r.Step("run begins", "tenant", "contoso")
-		r.Source("users").Page(3 << 20)
-		r.Source("getOffice365ActivationsUserDetail").Page(100)
-		r.Source("users").Rows(1234567)
+		r.Source("contoso", "users").Page(3 << 20)
+		r.Source("contoso", "getOffice365ActivationsUserDetail").Page(100)
+		r.Source("contoso", "users").Rows(1234567)
 		r.Warn("retry", "wait", "2s")
 		want := `06:00:01 INF run begins tenant=contoso
 06:00:11 WRN retry wait=2s
@@ -111,8 +111,8 @@ func TestReporterOnATerminal(t *testing.T) {
 		if diff := cmp.Diff(want, screen(out.String())); diff != "" {
 			t.Error(diff)
 		}
-		r.Source("users").Done("complete")
-		r.Source("getOffice365ActivationsUserDetail").Done("partial")
+		r.Source("contoso", "users").Done("complete")
+		r.Source("contoso", "getOffice365ActivationsUserDetail").Done("partial")
 		r.Step("run committed")
 		r.Close()
 		want = `06:00:01 INF run begins tenant=contoso
@@ -129,8 +129,8 @@ func TestReporterOnATerminal(t *testing.T) {
 	t.Run("no line is wider than the terminal", func(t *testing.T) {
 		r, out := reporter(true, "text", false, time.Second)
 		r.width = 40
-		r.Source("users").Page(1)
-		r.Source("users").Rows(1)
+		r.Source("contoso", "users").Page(1)
+		r.Source("contoso", "users").Rows(1)
 		if got := strings.TrimSuffix(screen(out.String()), "\n"); len([]rune(got)) != 39 || !strings.HasSuffix(got, "…") {
 			t.Errorf("got %q", got)
 		}
@@ -139,7 +139,7 @@ func TestReporterOnATerminal(t *testing.T) {
 	t.Run("bars are not drawn more often than eyes can follow", func(t *testing.T) {
 		r, out := reporter(true, "text", false, time.Millisecond)
 		for range 1000 {
-			r.Source("users").Rows(1)
+			r.Source("contoso", "users").Rows(1)
 		}
 		if n := strings.Count(out.String(), "users"); n < 5 || n > 20 {
 			t.Errorf("drawn %d times in a second", n)
@@ -176,11 +176,11 @@ func TestReporterConcurrently(t *testing.T) {
 		wait.Go(func() {
 			name := fmt.Sprintf("source %d", i)
 			for range 500 {
-				r.Source(name).Page(10)
-				r.Source(name).Rows(2)
+				r.Source("contoso", name).Page(10)
+				r.Source("contoso", name).Rows(2)
 			}
 			r.Step("half", "source", name)
-			r.Source(name).Done("complete")
+			r.Source("contoso", name).Done("complete")
 		})
 	}
 	wait.Wait()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -27,9 +28,26 @@ const (
 )
 
 var taskSources = map[task][]string{
-	taskLicenses: {pipeline.SubscribedSkus},
-	taskRoster:   {pipeline.Users, pipeline.ReportApps, pipeline.ReportActivations, pipeline.ReportMailboxes, pipeline.ReportOneDrives},
-	taskAccess:   {pipeline.ReportActiveUsers, pipeline.ReportEmail, pipeline.SignIns},
+	taskLicenses: {pipeline.SubscribedSkus, pipeline.Subscriptions},
+	taskRoster: {pipeline.ReportSettings, pipeline.Users, pipeline.ReportApps, pipeline.ReportActivations, pipeline.ReportMailboxes,
+		pipeline.ReportOneDrives, pipeline.UserRegistrationDetails},
+	taskAccess: {pipeline.ReportSettings, pipeline.ReportActiveUsers, pipeline.ReportEmail, pipeline.SignIns, pipeline.ReportCopilot},
+}
+
+// allTasks are the tasks in the order in which a run asks for their sources.
+var allTasks = []task{taskLicenses, taskRoster, taskAccess}
+
+// optionalSources are the sources without which a run is whole, by their key below
+// sources in the configuration.
+var optionalSources = map[string]string{
+	"subscriptions":             pipeline.Subscriptions,
+	"user_registration_details": pipeline.UserRegistrationDetails,
+	"report_settings":           pipeline.ReportSettings,
+	"copilot_usage":             pipeline.ReportCopilot,
+}
+
+func isOptional(source string) bool {
+	return slices.Contains(slices.Collect(maps.Values(optionalSources)), source)
 }
 
 // signInRetention is how far back Graph keeps sign-ins of tenants with Entra ID
@@ -41,17 +59,21 @@ const signInRetention = 30 * 24 * time.Hour
 // because some arrive late.
 const signInOverlap = 24 * time.Hour
 
-// requests is what a run of the given tasks asks of Graph. Sign-ins are asked
+// requests is what a run of the given tasks asks of Graph, without the optional
+// sources that are switched off. Sign-ins are asked
 // for in whole UTC days, because a run replaces whole days: from the watermark of
 // the run before, less an overlap, or as far back as Graph keeps them.
-func requests(tasks []task, now, watermark time.Time) []pipeline.Request {
+func requests(tasks []task, off []string, now, watermark time.Time) []pipeline.Request {
 	var out []pipeline.Request
-	for _, t := range []task{taskLicenses, taskRoster, taskAccess} {
+	for _, t := range allTasks {
 		if len(tasks) > 0 && !slices.Contains(tasks, t) {
 			continue
 		}
 		for _, source := range taskSources[t] {
 			r := pipeline.Request{Source: source}
+			if slices.Contains(off, source) || slices.ContainsFunc(out, func(r pipeline.Request) bool { return r.Source == source }) {
+				continue
+			}
 			if source == pipeline.SignIns {
 				from := now.Add(-signInRetention)
 				if again := watermark.Add(-signInOverlap); !watermark.IsZero() && again.After(from) {
@@ -103,10 +125,14 @@ func (p *parts) jobs(run pipeline.Run) ([]pipeline.Job, error) {
 	}
 	stamp := func(t *schemas.Table) pipeline.Transform { return transform.Stamp(t, tenantID, run.Started) }
 	plans := &transform.TenantPlans{}
+	hidden := &transform.Flag{Column: "display_concealed_names"} // names in reports
+	report := func(job pipeline.Job, table *schemas.Table, then ...pipeline.Transform) pipeline.Job {
+		return report(job, hidden, table, append(then, stamp(table))...)
+	}
 
 	var jobs []pipeline.Job
 	for _, request := range run.Requests {
-		job := pipeline.Job{Source: request.Source, Window: request.Window}
+		job := pipeline.Job{Source: request.Source, Window: request.Window, Optional: isOptional(request.Source)}
 		switch request.Source {
 		case pipeline.SubscribedSkus:
 			job.First = true // users' licences are told apart by the plans it lists
@@ -131,18 +157,29 @@ func (p *parts) jobs(run pipeline.Run) ([]pipeline.Job, error) {
 				transform.SignInServices(p.rules),
 				stamp(schemas.GraphSignIns),
 			}}}
+		case pipeline.Subscriptions:
+			job = collection(job, schemas.GraphSubscriptions, stamp(schemas.GraphSubscriptions))
+		case pipeline.UserRegistrationDetails:
+			job = collection(job, schemas.GraphUserRegistrationDetails, stamp(schemas.GraphUserRegistrationDetails))
+		case pipeline.ReportSettings:
+			job.First = true // reports are judged by it
+			job.Decoder = decode.Entity(schemas.GraphReportSettings, decode.Options{})
+			job.Shared = []pipeline.Transform{transform.Observe(hidden)}
+			job.Outputs = []pipeline.Output{{Table: schemas.GraphReportSettings, Through: []pipeline.Transform{stamp(schemas.GraphReportSettings)}}}
 		case pipeline.ReportActiveUsers:
-			job = report(job, schemas.ReportOffice365ActiveUserDetail, transform.Activity(), stamp(schemas.ReportOffice365ActiveUserDetail))
+			job = report(job, schemas.ReportOffice365ActiveUserDetail, transform.Activity())
 		case pipeline.ReportEmail:
-			job = report(job, schemas.ReportEmailActivityUserDetail, stamp(schemas.ReportEmailActivityUserDetail))
+			job = report(job, schemas.ReportEmailActivityUserDetail)
 		case pipeline.ReportApps:
-			job = report(job, schemas.ReportM365AppUserDetail, transform.Devices(), stamp(schemas.ReportM365AppUserDetail))
+			job = report(job, schemas.ReportM365AppUserDetail, transform.Devices())
 		case pipeline.ReportActivations:
-			job = report(job, schemas.ReportOffice365ActivationsUserDetail, stamp(schemas.ReportOffice365ActivationsUserDetail))
+			job = report(job, schemas.ReportOffice365ActivationsUserDetail)
 		case pipeline.ReportMailboxes:
-			job = report(job, schemas.ReportMailboxUsageDetail, stamp(schemas.ReportMailboxUsageDetail))
+			job = report(job, schemas.ReportMailboxUsageDetail)
 		case pipeline.ReportOneDrives:
-			job = report(job, schemas.ReportOneDriveUsageAccountDetail, stamp(schemas.ReportOneDriveUsageAccountDetail))
+			job = report(job, schemas.ReportOneDriveUsageAccountDetail)
+		case pipeline.ReportCopilot:
+			job = report(job, schemas.ReportMicrosoft365CopilotUsageUserDetail)
 		default:
 			return nil, fmt.Errorf("run %s reads source %q, which this program does not know; use the version of seatlake that kept it (%s)", run.ID, request.Source, run.Program)
 		}
@@ -151,15 +188,24 @@ func (p *parts) jobs(run pipeline.Run) ([]pipeline.Job, error) {
 	return jobs, nil
 }
 
-// report completes the job of a usage report, which may hide the names of users.
-func report(job pipeline.Job, table *schemas.Table, then ...pipeline.Transform) pipeline.Job {
+// collection completes the job of a collection that feeds one table.
+func collection(job pipeline.Job, table *schemas.Table, stamp pipeline.Transform) pipeline.Job {
+	job.Decoder = decode.For(table, decode.Options{})
+	job.Shared = []pipeline.Transform{transform.Distinct("id", transform.DistinctOptions{})}
+	job.Outputs = []pipeline.Output{{Table: table, Through: []pipeline.Transform{stamp}}}
+	return job
+}
+
+// report completes the job of a usage report, which may hide the names of users: the
+// tenant's setting says so, or, where that cannot be read, the names themselves do.
+func report(job pipeline.Job, hidden *transform.Flag, table *schemas.Table, then ...pipeline.Transform) pipeline.Job {
 	concealment := transform.ConcealmentOf(table)
 	job.Decoder = decode.For(table, decode.Options{})
 	job.Outputs = []pipeline.Output{{
 		Table:   table,
 		Through: append([]pipeline.Transform{transform.Observe(concealment)}, then...),
 		Judge: func(c *pipeline.Coverage, _ pipeline.Seen) {
-			if c.State == pipeline.Complete && concealment.Concealed() {
+			if c.State == pipeline.Complete && (hidden.Set || concealment.Concealed()) {
 				c.State = pipeline.Concealed
 				c.Reason = "the tenant hides names in reports, so that rows join no user: in the Microsoft 365 admin center, Settings > Org settings > Reports, clear \"Display concealed user, group, and site names in all reports\", and run again when it shows (minutes to hours)"
 			}

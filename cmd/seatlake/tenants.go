@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"seatlake/extract/graph"
+	"seatlake/load/lake"
+	"seatlake/pipeline"
+)
+
+// batch is one `run` over some tenants.
+type batch struct {
+	*app
+	cfg      *Config
+	tasks    []task
+	due      due
+	build    bool
+	reporter *Reporter
+
+	summary Summary
+}
+
+// run reads the tenants side by side, each into a commit of its own, then builds
+// once. A tenant that fails does not keep the others from being published.
+func (b *batch) run(ctx context.Context, tenants []Tenant) error {
+	parts, err := newParts(b.cfg.Catalog)
+	if err != nil {
+		return err
+	}
+	lk, err := lake.Create(b.cfg.Lake, b.now)
+	if err != nil {
+		return err
+	}
+	b.summary.Lake = lk.Dir()
+	b.summary.Tenants = make([]TenantSummary, len(tenants))
+	failures := make([]error, len(tenants))
+	var tell sync.Mutex // what is said of one tenant stays together
+	group := new(errgroup.Group)
+	group.SetLimit(max(b.cfg.Parallel.Tenants, 1))
+	for i, t := range tenants {
+		s := &b.summary.Tenants[i]
+		s.Tenant = t.Name
+		group.Go(func() error {
+			s.Started = b.now().UTC()
+			published, err := b.tenant(ctx, lk, parts, t, s)
+			if err != nil && !strings.Contains(err.Error(), "tenant "+t.Name) {
+				err = fmt.Errorf("tenant %s: %w", t.Name, err)
+			}
+			s.Ended = b.now().UTC()
+			s.end(published, err)
+			failures[i] = err
+			tell.Lock()
+			defer tell.Unlock()
+			b.tell(s)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return b.publish(ctx, lk, errors.Join(failures...))
+}
+
+// tell says what became of a tenant: its end, each table that is not complete,
+// and drift.
+func (b *batch) tell(s *TenantSummary) {
+	switch s.Outcome {
+	case Published:
+		b.reporter.Step("run committed", "tenant", s.Tenant, "run", s.RunID, "version", int64(s.Version), "files", s.Files,
+			"requests", s.Requests, "retries", s.Retries, "bytes", s.Bytes)
+	case NotDue:
+		b.reporter.Step("not due", "tenant", s.Tenant)
+	default:
+		b.reporter.Warn("tenant "+string(s.Outcome), "tenant", s.Tenant, "run", s.RunID, "error", s.Error)
+	}
+	for _, c := range s.Coverage {
+		if isGap(c) {
+			b.reporter.Warn("coverage gap", "tenant", s.Tenant, "table", c.Table, "state", string(c.State), "reason", c.Reason)
+		}
+	}
+	for _, n := range s.Notices {
+		b.reporter.Warn("notice", "tenant", s.Tenant, "notice", n)
+	}
+}
+
+// isGap says whether a table of a run is less than whole. No state of an optional
+// one is.
+func isGap(c pipeline.Coverage) bool { return c.State != pipeline.Complete && !c.Optional }
+
+// publish builds the models over what was committed, and gives the batch's exit
+// status: failed is what kept tenants from being committed.
+func (b *batch) publish(ctx context.Context, lk *lake.Lake, failed error) error {
+	last, gaps := b.summary.committed()
+	if last == 0 && failed != nil {
+		return failed
+	}
+	if last == 0 {
+		b.reporter.Step("nothing is due")
+		return nil
+	}
+	if ctx.Err() != nil {
+		stands := fmt.Errorf("interrupted after version %d was committed; `seatlake build` publishes it", last)
+		return &statusError{code: exitGaps, err: errors.Join(failed, stands)}
+	}
+	if err := b.retire(ctx, lk); err != nil {
+		return &statusError{code: exitCheckFailed, err: errors.Join(err, failed)}
+	}
+	if b.build {
+		if err := b.app.buildVersion(ctx, b.cfg, lk, last, b.reporter); err != nil {
+			return errors.Join(err, failed)
+		}
+		b.summary.Built = last
+	}
+	if failed != nil || gaps > 0 {
+		return &statusError{code: exitGaps, err: failed}
+	}
+	return nil
+}
+
+// stats is what reading the tenants took of Graph, summed up.
+func (b *batch) stats() (sum graph.Stats) {
+	for _, s := range b.summary.Tenants {
+		sum.Requests += s.Requests
+		sum.Retries += s.Retries
+		sum.Bytes += s.Bytes
+	}
+	return sum
+}
