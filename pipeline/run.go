@@ -26,7 +26,7 @@ type Pipeline struct {
 
 	// Jobs are read in two waves: those marked First alone and in order,
 	// because transforms of the others need what they yield, then the rest side
-	// by side.
+	// by side, of which usage reports follow one another.
 	Jobs []Job
 
 	// Fixed are streams that come from no page, such as the product catalogue.
@@ -166,14 +166,36 @@ func (r *runner) jobs(ctx context.Context) error {
 			return err
 		}
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(cmp.Or(r.Parallel, 4))
+	var reports, others []Job
 	for _, job := range r.Jobs {
-		if !job.First {
-			group.Go(func() error { return r.job(ctx, job) })
+		switch {
+		case job.First:
+		case job.isReport():
+			reports = append(reports, job)
+		default:
+			others = append(others, job)
 		}
 	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(cmp.Or(r.Parallel, 4))
+	group.Go(func() error {
+		for _, job := range reports {
+			if err := r.job(ctx, job); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, job := range others {
+		group.Go(func() error { return r.job(ctx, job) })
+	}
 	return group.Wait()
+}
+
+// isReport says that the job's source is a usage report. It has one page however
+// many users there are, so that no two are held at a time.
+func (j Job) isReport() bool {
+	return len(j.Outputs) > 0 && j.Outputs[0].Table.Format == schemas.CSV
 }
 
 // job follows one source from its pages to staged data files.
