@@ -21,7 +21,7 @@ type DistinctOptions struct {
 	Scope string
 
 	// Budget is how many keys are held before days are sealed; 0 means
-	// 2,000,000, about 45 MB. The current day and its neighbours are never
+	// 500,000, about 16 MB. The current day and its neighbours are never
 	// sealed, however many keys they have.
 	Budget int
 
@@ -39,7 +39,7 @@ type DistinctOptions struct {
 // unnoticed.
 func Distinct(key string, o DistinctOptions) pipeline.Transform {
 	if o.Budget <= 0 {
-		o.Budget = 2_000_000
+		o.Budget = 500_000
 	}
 	return func(in pipeline.Stream) (pipeline.Stream, error) {
 		d := &distinct{DistinctOptions: o, key: key, scopeAt: -1, days: map[arrow.Date32]*keySet{}, sealed: map[arrow.Date32]bool{}}
