@@ -27,7 +27,7 @@ func (s *Server) take(source string, q query) (wait time.Duration, l limit, ok b
 	}
 	var charges []charge
 	switch source {
-	case "sign_ins":
+	case "sign_ins", "user_registration_details":
 		charges = append(charges, charge{"audit", 1, limit{5, 10 * time.Second, true}})
 	case "users", "subscribed_skus", "subscriptions":
 		cost := map[string]int{"users": 2, "subscribed_skus": 3, "subscriptions": 1}[source]
@@ -66,11 +66,19 @@ func (s *Server) take(source string, q query) (wait time.Duration, l limit, ok b
 		for _, e := range spent {
 			sum += e.cost
 		}
-		if sum > c.limit.cost && len(spent) > 0 {
-			ok, l = false, c.limit
-			wait = max(wait, c.per-now.Sub(spent[0].at))
+		spent = append(spent, expense{now, c.cost})
+		s.spent[c.key] = spent
+		if sum <= c.limit.cost {
+			continue
 		}
-		s.spent[c.key] = append(spent, expense{now, c.cost})
+		ok, l = false, c.limit
+		over := sum + c.cost - c.limit.cost // to have passed before the same request is let through
+		for _, e := range spent {
+			if over -= e.cost; over <= 0 {
+				wait = max(wait, c.per-now.Sub(e.at))
+				break
+			}
+		}
 	}
 	return wait, l, ok
 }
