@@ -67,8 +67,10 @@ func TestLoadConfig(t *testing.T) {
 			}},
 			Activity: Activity{ThresholdDays: 60, GraceDays: 14, Overrides: map[string]Override{}},
 			Licenses: Licenses{Include: []string{"*"}},
-			Raw:      Raw{Retain: 30 * 24 * time.Hour},
+			Raw:      Raw{Retain: 30 * 24 * time.Hour, ResumeWithin: 6 * time.Hour},
 			DuckDB:   DuckDB{MemoryLimit: "1GB"},
+			Parallel: Parallel{Tenants: 4},
+			Parallel: Parallel{Tenants: 4},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
@@ -102,9 +104,11 @@ licenses:
   exclude: [06EBC4EE-1BB5-47DD-8120-11324BC54E06]
   terms: terms.csv
 inventory: [installed.csv]
-raw: {retain: 2w}
+sources: {subscriptions: true, copilot_usage: false}
+raw: {retain: 2w, resume_within: 1h30m}
 catalog: catalog.seatlake
 duckdb: {memory_limit: 1.5GiB, threads: 2}
+parallel: {tenants: 8}
 `)
 		got, err := LoadConfig(path, environment)
 		if err != nil {
@@ -135,9 +139,12 @@ duckdb: {memory_limit: 1.5GiB, threads: 2}
 				Terms: filepath.Join(dir, "terms.csv"),
 			},
 			Inventory: []string{filepath.Join(dir, "installed.csv")},
-			Raw:       Raw{Retain: 14 * 24 * time.Hour},
+			Off:       []string{"getMicrosoft365CopilotUsageUserDetail"},
+			Raw:       Raw{Retain: 14 * 24 * time.Hour, ResumeWithin: 90 * time.Minute},
 			Catalog:   filepath.Join(dir, "catalog.seatlake"),
 			DuckDB:    DuckDB{MemoryLimit: "1.5GiB", Threads: 2},
+			Parallel:  Parallel{Tenants: 8},
+			Parallel:  Parallel{Tenants: 4},
 			Notes: []string{
 				path + ":25: licenses.terms: licence terms are not used by this version",
 				path + ":26: inventory: inventory files are not used by this version",
@@ -249,7 +256,7 @@ func TestFaults(t *testing.T) {
 		{"an unknown anchor is not quoted", edit("${SECRET}", "*hunter2"), "7: YAML: a value that begins with * or & is an alias or anchor, and this one is not known; quote it if it is text"},
 
 		{"a misspelt key has a suggestion", tenant + "licences: {}", "8: licences: is not a key; did you mean licenses?"},
-		{"a strange key has the list", tenant + "x: {}", "8: x: is not a key; here are lake, tenants, activity, licenses, inventory, raw, catalog, duckdb"},
+		{"a strange key has the list", tenant + "x: {}", "8: x: is not a key; here are lake, tenants, activity, licenses, inventory, sources, raw, catalog, duckdb, parallel"},
 		{"a key in a tenant has a suggestion", edit("name:", "nam:"), "2: tenants[0].nam: is not a key; did you mean name?\n2: tenants[0].name: is missing: a short name of your choice, such as contoso"},
 		{"a missing space is told, and the value is not", edit("client_secret: ${SECRET}", "client_secret: ${SECRET}\n      {client_secret:"+canary+"}: x"), "8: tenants[0].auth: a key must be text, not a mapping"},
 		{"a missing space in a flow mapping is told, and the value is not", "tenants: [{name: a, id: contoso.com, auth: {method: client_secret, client_id: " + clientID + ", client_secret:" + canary + "}}]",
@@ -258,6 +265,8 @@ func TestFaults(t *testing.T) {
 		{"a key stands once", tenant + "lake: a\nlake: b", "9: lake: is written twice; line 8 has it too"},
 		{"merge keys are refused", tenant + "raw: {<<: {retain: 1d}}", "8: raw: merge keys (<<) are not supported; write the values out"},
 		{"a mapping is wanted", tenant + "raw: 30d", "8: raw: must be a mapping of keys to values, not a single value"},
+		{"a source that is no option has the list", tenant + "sources: {mailboxes: false}", "8: sources.mailboxes: is not a key; here are copilot_usage, report_settings, subscriptions, user_registration_details"},
+		{"a source is on or off", tenant + "sources: {copilot_usage: maybe}", `8: sources.copilot_usage: "maybe" is neither true nor false`},
 		{"a single value is wanted", tenant + "lake: [a]", "8: lake: must be a single value, not a list"},
 		{"a list is wanted", tenant + "licenses: {include: SPE_E5}", "8: licenses.include: must be a list, not a single value"},
 
@@ -314,6 +323,8 @@ func TestFaults(t *testing.T) {
 
 		{"a retention has a unit", tenant + "raw: {retain: 30}", `8: raw.retain: "30" has no unit; 30d and 12h are durations, 0 keeps nothing`},
 		{"a retention is a duration", tenant + "raw: {retain: forever}", `8: raw.retain: "forever" is not a duration; 30d and 12h are durations, 0 keeps nothing`},
+		{"some tenants are read side by side", tenant + "parallel: {tenants: 0}", "8: parallel.tenants: \"0\" is out of range; from 1 to 64 is possible"},
+		{"certificates are checked, whatever the file says", tenant + "tls: {insecure: true}", "8: tls: is not a key; here are lake, tenants, activity, licenses, inventory, sources, raw, catalog, duckdb, parallel"},
 		{"memory is an amount", tenant + "duckdb: {memory_limit: '80%', threads: 0}", "8: duckdb.threads: \"0\" is out of range; from 1 to 1024 is possible\n8: duckdb.memory_limit: \"80%\" is not an amount of memory; 512MB, 1GB and 2GiB are"},
 
 		{"a variable elsewhere is not set", tenant + "lake: /srv/${UNSET}/${ALSO}", "8: lake: the environment variable UNSET is not set\n8: lake: the environment variable ALSO is not set"},
@@ -353,7 +364,7 @@ seatlake.yaml:6: tenants[0].auth.client_id: is missing: the application (client)
 seatlake.yaml:7: tenants[0].auth.method: device_code is not supported by this version; client_secret is
 seatlake.yaml:8: tenants[0].auth.client_secret: the environment variable UNSET is not set
 seatlake.yaml:9: activity.threshold_days: "-1" is out of range; from 1 to 3650 is possible
-seatlake.yaml:10: raw.keep: is not a key; here are retain`
+seatlake.yaml:10: raw.keep: is not a key; here are resume_within, retain`
 		if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); diff != "" {
 			t.Error(diff)
 		}

@@ -25,6 +25,7 @@ recorded as (
     t.newest_run_date,
     e.table_name,
     s.kind,
+    coalesce(s.is_optional, false) as is_optional,
     coalesce(c.state, 'missing') as recorded_state,
     case
       when c.table_name is null then 'no run has asked for this source'
@@ -64,6 +65,7 @@ select
   newest_run_date,
   table_name,
   kind,
+  is_optional,
   recorded_state,
   case fault
     when 'no_rows' then 'missing'

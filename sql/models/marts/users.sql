@@ -10,6 +10,15 @@ with latest as (
   group by 1, 2
 ),
 
+-- Of the users' own snapshot: what was registered on another day says nothing of this one.
+registered as (
+  select r.tenant_id, r.snapshot_date, r.user_id, bool_or(r.is_mfa_registered) as is_mfa_registered
+  from {{ ref('stg_user_registrations') }} as r
+  join {{ ref('int_coverage') }} as c on c.tenant_id = r.tenant_id and c.logical_date = r.snapshot_date
+  where c.table_name = 'graph_user_registration_details' and c.is_measured
+  group by 1, 2, 3
+),
+
 held as (
   select distinct l.tenant_id, l.user_id, l.sku_id, k.product_name
   from {{ ref('int_user_licenses') }} as l
@@ -55,7 +64,7 @@ select
   r.service as last_activity_service,
   r.days_since_last_activity,
   u.last_sign_in_at,
-  cast(null as boolean) as is_mfa_registered,
+  m.is_mfa_registered,
   coalesce(u.account_created_date, h.first_seen_date) as active_date,
   h.deactivated_date
 from {{ ref('int_users') }} as u
@@ -63,4 +72,5 @@ join {{ ref('int_user_history') }} as h on h.tenant_id = u.tenant_id and h.user_
 join {{ ref('int_user_usage') }} as g on g.tenant_id = u.tenant_id and g.user_id = u.user_id
 join {{ ref('int_coverage') }} as c on c.tenant_id = u.tenant_id and c.table_name = 'graph_user_licenses'
 left join licenses as l on l.tenant_id = u.tenant_id and l.user_id = u.user_id
+left join registered as m on m.tenant_id = u.tenant_id and m.user_id = u.user_id and m.snapshot_date = u.as_of_date
 left join latest as r on r.tenant_id = u.tenant_id and r.user_id = u.user_id
