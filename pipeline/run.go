@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -115,6 +116,17 @@ type Published struct {
 // ones, were refused.
 var ErrNothingRead = errors.New("every source was refused; nothing is published")
 
+// ErrOfPages is the kind of an error that the pages themselves give: the same
+// pages would give it again.
+var ErrOfPages = errors.New("the pages are at fault")
+
+// ofPages makes an error one of that kind.
+type ofPages struct{ error }
+
+func (e ofPages) Unwrap() error { return e.error }
+
+func (e ofPages) Is(target error) bool { return target == ErrOfPages }
+
 // Run publishes one snapshot of every table, or none. A source that Graph
 // refuses with a *Gap becomes coverage; any other error ends the run, and
 // nothing of it is published.
@@ -209,7 +221,7 @@ func (r *runner) job(ctx context.Context, job Job) error {
 	written, err := r.write(ctx, job, watched.rows(job.Decoder.Stream(pages)))
 	gap, refused := AsGap(err)
 	if err != nil && !refused {
-		return r.place(job.Source, err)
+		return r.place(job.Source, watched.blame(ctx, err))
 	}
 
 	seen := Seen{Request: watched.request, Pages: watched.count, Drift: job.Decoder.Drift()}
@@ -221,7 +233,7 @@ func (r *runner) job(ctx context.Context, job Job) error {
 		}
 		coverage[i], err = r.covered(job, out, written[i], watched.observed)
 		if err != nil {
-			return r.place(job.Source, err)
+			return r.place(job.Source, ofPages{err})
 		}
 		if out.Judge != nil {
 			out.Judge(&coverage[i], seen)
@@ -408,6 +420,17 @@ type watcher struct {
 	count    int
 	request  string
 	observed time.Time
+	broken   bool // the source itself ended in an error
+}
+
+// blame tells an error that the pages give from those of the source, of the
+// machine, and of a run that is to end.
+func (w *watcher) blame(ctx context.Context, err error) error {
+	_, machine := errors.AsType[syscall.Errno](err)
+	if w.broken || machine || ctx.Err() != nil {
+		return err
+	}
+	return ofPages{err}
 }
 
 func (w *watcher) pages(in Pages) Pages {
@@ -421,6 +444,7 @@ func (w *watcher) pages(in Pages) Pages {
 					w.progress.Page(w.source, page)
 				}
 			}
+			w.broken = err != nil
 			if !yield(page, err) {
 				return
 			}

@@ -83,7 +83,8 @@ type Licenses struct {
 
 // Raw is about the pages kept as they came.
 type Raw struct {
-	Retain time.Duration // 0 keeps nothing
+	Retain       time.Duration // 0 keeps nothing
+	ResumeWithin time.Duration // how old a run that was cut off may be to be taken up; 0: none is
 }
 
 // DuckDB bounds the engine that runs the models.
@@ -153,6 +154,7 @@ licenses:
 # How long the answers of Graph are kept as they came, for replay. 0 keeps nothing.
 raw:
   retain: 30d
+  resume_within: 6h          # a run that was cut off goes on from its pages; 0 reads anew
 
 # duckdb:
 #   memory_limit: 1GB

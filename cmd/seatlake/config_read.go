@@ -775,17 +775,23 @@ func (r *reader) sources(p place) []string {
 }
 
 func (r *reader) raw(p place) Raw {
-	const month = 30 * 24 * time.Hour
-	retain := r.mapping(p, "retain")["retain"]
-	s, ok := r.text(retain)
+	keys := r.mapping(p, "retain", "resume_within")
+	return Raw{
+		Retain:       r.retention(keys["retain"], 30*24*time.Hour, "keeps nothing"),
+		ResumeWithin: r.retention(keys["resume_within"], 6*time.Hour, "takes up no run"),
+	}
+}
+
+func (r *reader) retention(p place, otherwise time.Duration, zero string) time.Duration {
+	s, ok := r.text(p)
 	if !ok {
-		return Raw{Retain: month}
+		return otherwise
 	}
 	d, err := parseRetention(s)
 	if err != nil {
-		r.fault(retain, "%s %v; 30d and 12h are durations, 0 keeps nothing", retain.quote(), err)
+		r.fault(p, "%s %v; 30d and 12h are durations, 0 %s", p.quote(), err, zero)
 	}
-	return Raw{Retain: d}
+	return d
 }
 
 // parseRetention takes whole weeks and days before Go's own units: 2w, 30d, 1d12h.

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
-	"time"
 
-	"github.com/oklog/ulid/v2"
 	"github.com/spf13/cobra"
 
 	"seatlake/extract/graph"
@@ -18,7 +16,7 @@ import (
 func (a *app) runCommand() *cobra.Command {
 	var tenants, tasks []string
 	var when due
-	var noBuild bool
+	var noBuild, fresh bool
 	var summary string
 	cmd := &cobra.Command{
 		Use:   "run",
@@ -30,6 +28,9 @@ same UTC day replaces that day.
 Tenants are read side by side, as parallel.tenants says; one that fails does not keep
 the others from being published (exit status 3; 1 when none is). A tenant that
 another run is reading is left to it.
+
+A run that was cut off is taken up where it stopped: its pages are not asked for
+again while they are younger than raw.resume_within and of the same UTC day.
 
 The first SIGINT or SIGTERM lets the pages in flight arrive, then stops: tenants
 whose pages have not all been read publish nothing. The second stops at once.`,
@@ -48,7 +49,7 @@ whose pages have not all been read publish nothing. The second stops at once.`,
 			if err != nil {
 				return err
 			}
-			batch := &batch{app: a, cfg: cfg, tasks: wanted, due: when, build: !noBuild, reporter: a.reporter()}
+			batch := &batch{app: a, cfg: cfg, tasks: wanted, due: when, fresh: fresh, build: !noBuild, reporter: a.reporter()}
 			batch.summary.Started = a.now().UTC()
 			defer batch.reporter.Close()
 			for _, note := range cfg.Notes {
@@ -62,6 +63,7 @@ whose pages have not all been read publish nothing. The second stops at once.`,
 	cmd.Flags().DurationVar(&when.every, "if-due", 0, "skip tenants whose last run began less than this `long` ago")
 	cmd.Flags().BoolVar(&when.wait, "wait", false, "wait for another run to leave a tenant, in place of leaving the tenant to it")
 	cmd.Flags().StringVar(&summary, "summary", "", "write what was done as JSON into this `file`, - for the standard output")
+	cmd.Flags().BoolVar(&fresh, "fresh", false, "read all pages anew, and leave alone a run that was cut off")
 	cmd.Flags().BoolVar(&noBuild, "no-build", false, "commit what was read, but leave the models as they are")
 	return cmd
 }
@@ -128,29 +130,43 @@ func (b *batch) tenant(ctx context.Context, lk *lake.Lake, parts *parts, t Tenan
 	if err != nil {
 		return nil, err
 	}
-	now := b.now().UTC()
-	run := pipeline.Run{
-		ID: ulid.MustNew(ulid.Timestamp(now), rand.Reader).String(), Tenant: t.Name, TenantID: tenantID,
-		Started: now.Truncate(time.Second), Program: version(), Requests: requests(b.tasks, b.cfg.Off, now, past.watermark),
-	}
+	run := b.newRun(t, tenantID, past)
 	jobs, err := parts.jobs(run)
 	if err != nil {
 		return nil, err
 	}
-	if !b.due.is(now, past, jobs) {
+	if !b.due.is(run.Started, past, jobs) {
 		return nil, nil
 	}
-	p := &pipeline.Pipeline{
-		Source: &stopper{Source: client, asked: asked}, Dataset: lk, Jobs: jobs, Fixed: parts.fixed(), Now: b.now, Progress: b.progress(t.Name),
+	p := &pipeline.Pipeline{Dataset: lk, Jobs: jobs, Fixed: parts.fixed(), Now: b.now, Progress: b.progress(t.Name)}
+	if b.cfg.Raw.Retain <= 0 {
+		p.Source = &stopper{Source: client, asked: asked}
+		s.RunID = run.ID
+		b.reporter.Step("run begins", "tenant", t.Name, "run", run.ID)
+		return p.Run(ctx, run)
 	}
-	if b.cfg.Raw.Retain > 0 {
-		if p.Keeper, err = lk.Keeper(run); err != nil {
+	keeper, err := b.keeper(ctx, lk, run, past)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = keeper.Close() }() // its lock ends with the process at the latest
+
+	if keeper.Run().ID == run.ID {
+		b.reporter.Step("run begins", "tenant", t.Name, "run", run.ID)
+	} else {
+		run = keeper.Run()
+		if p.Jobs, err = parts.jobs(run); err != nil { // whose day and windows are the older run's
 			return nil, err
 		}
+		b.reporter.Step("run is resumed", "tenant", t.Name, "run", run.ID, "kept_pages", keeper.Kept())
 	}
 	s.RunID = run.ID
-	b.reporter.Step("run begins", "tenant", t.Name, "run", run.ID)
-	return p.Run(ctx, run)
+	p.Keeper, p.Source = keeper, &stopper{Source: keeper.Source(client), asked: asked}
+	published, err := p.Run(ctx, run)
+	if errors.Is(err, pipeline.ErrOfPages) {
+		err = errors.Join(err, keeper.GiveUp(err))
+	}
+	return published, err
 }
 
 // client is Graph as one tenant's configuration says.

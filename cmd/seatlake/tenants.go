@@ -20,6 +20,7 @@ type batch struct {
 	cfg      *Config
 	tasks    []task
 	due      due
+	fresh    bool // takes up no run that was cut off
 	build    bool
 	reporter *Reporter
 
