@@ -67,7 +67,7 @@ func TestLoadConfig(t *testing.T) {
 			}},
 			Activity: Activity{ThresholdDays: 60, GraceDays: 14, Overrides: map[string]Override{}},
 			Licenses: Licenses{Include: []string{"*"}},
-			Raw:      Raw{Retain: 30 * 24 * time.Hour},
+			Raw:      Raw{Retain: 30 * 24 * time.Hour, ResumeWithin: 6 * time.Hour},
 			DuckDB:   DuckDB{MemoryLimit: "1GB"},
 			Parallel: Parallel{Tenants: 4},
 		}
@@ -104,7 +104,7 @@ licenses:
   terms: terms.csv
 inventory: [installed.csv]
 sources: {subscriptions: true, copilot_usage: false}
-raw: {retain: 2w}
+raw: {retain: 2w, resume_within: 1h30m}
 catalog: catalog.seatlake
 duckdb: {memory_limit: 1.5GiB, threads: 2}
 parallel: {tenants: 8}
@@ -139,7 +139,7 @@ parallel: {tenants: 8}
 			},
 			Inventory: []string{filepath.Join(dir, "installed.csv")},
 			Off:       []string{"getMicrosoft365CopilotUsageUserDetail"},
-			Raw:       Raw{Retain: 14 * 24 * time.Hour},
+			Raw:       Raw{Retain: 14 * 24 * time.Hour, ResumeWithin: 90 * time.Minute},
 			Catalog:   filepath.Join(dir, "catalog.seatlake"),
 			DuckDB:    DuckDB{MemoryLimit: "1.5GiB", Threads: 2},
 			Parallel:  Parallel{Tenants: 8},
@@ -362,7 +362,7 @@ seatlake.yaml:6: tenants[0].auth.client_id: is missing: the application (client)
 seatlake.yaml:7: tenants[0].auth.method: device_code is not supported by this version; client_secret is
 seatlake.yaml:8: tenants[0].auth.client_secret: the environment variable UNSET is not set
 seatlake.yaml:9: activity.threshold_days: "-1" is out of range; from 1 to 3650 is possible
-seatlake.yaml:10: raw.keep: is not a key; here are retain`
+seatlake.yaml:10: raw.keep: is not a key; here are resume_within, retain`
 		if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); diff != "" {
 			t.Error(diff)
 		}
