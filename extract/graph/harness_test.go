@@ -22,7 +22,13 @@ import (
 	"seatlake/pipeline"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain is also another process that signs in; see TestProcessesThatRefresh.
+func TestMain(m *testing.M) {
+	if server := os.Getenv("GRAPH_SIGN_IN_TO"); server != "" {
+		os.Exit(signInOften(server, os.Getenv("GRAPH_TOKENS_IN")))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	directoryID  = "48a80680-7326-48cd-9935-b556b81d3a4e"

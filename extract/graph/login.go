@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -190,7 +189,7 @@ func land(listener net.Listener, state string) *landing {
 	l.server = &http.Server{Handler: l, ReadHeaderTimeout: 10 * time.Second}
 	l.server.SetKeepAlivesEnabled(false)
 	l.done.Go(func() {
-		l.server.Serve(listener) //nolint:errcheck // ends when the server is shut
+		_ = l.server.Serve(listener) // ends when the server is shut
 	})
 	return l
 }
@@ -234,7 +233,7 @@ func (l *landing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case came.Get("code") == "":
 		text = "The sign-in failed. The program you came from says why."
 	}
-	io.WriteString(w, "<!DOCTYPE html><html><head><title>seatlake</title></head><body><p>"+text+"</p></body></html>") //nolint:errcheck // the browser went away
+	fmt.Fprintf(w, "<!DOCTYPE html><html><head><title>seatlake</title></head><body><p>%s</p></body></html>", text)
 	if known {
 		select {
 		case l.came <- came:

@@ -153,7 +153,7 @@ func (s *Server) sendToken(w http.ResponseWriter, access, refresh, scope string)
 	}
 	t.byte('}')
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Write(t.b)
+	fmt.Fprintf(w, "%s", t.b)
 }
 
 // unescape undoes the form encoding that RFC 6749 asks of Basic credentials.
@@ -272,7 +272,7 @@ func (s *Server) writeLoginError(w http.ResponseWriter, e loginRefusal) {
 	t.byte('}')
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(e.status)
-	w.Write(t.b)
+	fmt.Fprintf(w, "%s", t.b)
 }
 
 func (e loginRefusal) description() string {
