@@ -37,6 +37,7 @@ whose pages have not all been read publish nothing. The second stops at once.`,
 		Example: "  seatlake run -c seatlake.yaml\n  seatlake run --tenant contoso --task licenses,roster\n  seatlake run --if-due 24h",
 		Args:    cobra.NoArgs,
 		RunE: action(func(ctx context.Context, _ []string) error {
+			defer saveMemory()()
 			cfg, err := a.config()
 			if err != nil {
 				return err
