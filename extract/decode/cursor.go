@@ -314,7 +314,7 @@ key:
 const (
 	wordNull = 0x6c6c756e // "null"
 	wordTrue = 0x65757274 // "true"
-	wordAlse = 0x65736c61 // "alse", behind the f
+	wordAlse = 0x65736c61 // what follows the f of "false"
 )
 
 // numberEnd passes a number in JSON's grammar; end is -1 if it is none.
