@@ -211,8 +211,8 @@ func (r *Reporter) draw() {
 // line is the bar of a source. How much there is to come is not known: Graph does
 // not tell before the last page.
 func (s *SourceProgress) line() string {
-	s.bar.Describe(fmt.Sprintf("%s %-33s %10s rows %7.1f MB %4d pages",
-		s.tenant, s.name, humanize.Comma(s.rows), float64(s.bytes)/(1<<20), s.pages))
+	s.bar.Describe(fmt.Sprintf("%-33s %10s rows %7.1f MB %4d pages %s",
+		s.name, humanize.Comma(s.rows), float64(s.bytes)/(1<<20), s.pages, s.tenant))
 	_ = s.bar.RenderBlank() // it writes to a buffer
 	return strings.TrimSpace(strings.Trim(s.bar.String(), "\r"))
 }

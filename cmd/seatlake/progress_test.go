@@ -51,13 +51,13 @@ func TestReporterLines(t *testing.T) {
 	}{
 		{"elsewhere than on a terminal a step is a line of text", false, "text", false, `time=2026-11-24T06:00:00.000Z level=INFO msg="run begins" tenant=contoso
 time=2026-11-24T06:00:00.000Z level=WARN msg=retry source=users wait=2s
-time=2026-11-24T06:00:00.000Z level=INFO msg="source read" source=users state=complete rows=1234 pages=2 bytes=2097152 seconds=0
-time=2026-11-24T06:00:00.000Z level=INFO msg="source read" source=getMailboxUsageDetail state=unfinished rows=0 pages=1 bytes=100 seconds=0
+time=2026-11-24T06:00:00.000Z level=INFO msg="source read" tenant=contoso source=users state=complete rows=1234 pages=2 bytes=2097152 seconds=0
+time=2026-11-24T06:00:00.000Z level=INFO msg="source read" tenant=contoso source=getMailboxUsageDetail state=unfinished rows=0 pages=1 bytes=100 seconds=0
 `},
 		{"a line is JSON when asked for, also on a terminal", true, "json", false, `{"time":"2026-11-24T06:00:00Z","level":"INFO","msg":"run begins","tenant":"contoso"}
 {"time":"2026-11-24T06:00:00Z","level":"WARN","msg":"retry","source":"users","wait":"2s"}
-{"time":"2026-11-24T06:00:00Z","level":"INFO","msg":"source read","source":"users","state":"complete","rows":1234,"pages":2,"bytes":2097152,"seconds":0}
-{"time":"2026-11-24T06:00:00Z","level":"INFO","msg":"source read","source":"getMailboxUsageDetail","state":"unfinished","rows":0,"pages":1,"bytes":100,"seconds":0}
+{"time":"2026-11-24T06:00:00Z","level":"INFO","msg":"source read","tenant":"contoso","source":"users","state":"complete","rows":1234,"pages":2,"bytes":2097152,"seconds":0}
+{"time":"2026-11-24T06:00:00Z","level":"INFO","msg":"source read","tenant":"contoso","source":"getMailboxUsageDetail","state":"unfinished","rows":0,"pages":1,"bytes":100,"seconds":0}
 `},
 		{"a quiet one only warns", false, "text", true, "time=2026-11-24T06:00:00.000Z level=WARN msg=retry source=users wait=2s\n"},
 		{"a quiet one only warns on a terminal", true, "text", true, "06:00:00 WRN retry source=users wait=2s\n"},
@@ -98,6 +98,7 @@ func screen(written string) string {
 func TestReporterOnATerminal(t *testing.T) {
 	t.Run("bars stand below the lines until their source is read", func(t *testing.T) {
 		r, out := reporter(true, "text", false, time.Second)
+		r.width = 100
 		r.Step("run begins", "tenant", "contoso")
 		r.Source("contoso", "users").Page(3 << 20)
 		r.Source("contoso", "getOffice365ActivationsUserDetail").Page(100)
@@ -105,8 +106,8 @@ func TestReporterOnATerminal(t *testing.T) {
 		r.Warn("retry", "wait", "2s")
 		want := `06:00:01 INF run begins tenant=contoso
 06:00:11 WRN retry wait=2s
-* users                              1,234,567 rows     3.0 MB    1 pages
-* getOffice365ActivationsUserDetail          0 rows     0.0 MB    1 pages
+* users                              1,234,567 rows     3.0 MB    1 pages contoso
+* getOffice365ActivationsUserDetail          0 rows     0.0 MB    1 pages contoso
 `
 		if diff := cmp.Diff(want, screen(out.String())); diff != "" {
 			t.Error(diff)
@@ -117,8 +118,8 @@ func TestReporterOnATerminal(t *testing.T) {
 		r.Close()
 		want = `06:00:01 INF run begins tenant=contoso
 06:00:11 WRN retry wait=2s
-06:00:14 INF source read source=users state=complete rows=1234567 pages=1 bytes=3145728 seconds=10
-06:00:17 INF source read source=getOffice365ActivationsUserDetail state=partial rows=0 pages=1 bytes=100 seconds=10
+06:00:14 INF source read tenant=contoso source=users state=complete rows=1234567 pages=1 bytes=3145728 seconds=10
+06:00:17 INF source read tenant=contoso source=getOffice365ActivationsUserDetail state=partial rows=0 pages=1 bytes=100 seconds=10
 06:00:19 INF run committed
 `
 		if diff := cmp.Diff(want, screen(out.String())); diff != "" {
@@ -167,6 +168,19 @@ func TestReporterRedacts(t *testing.T) {
 	}
 }
 
+func TestReporterOfTwoTenants(t *testing.T) {
+	r, out := reporter(false, "text", false, 0)
+	r.Source("contoso", "users").Rows(1)
+	r.Source("fabrikam", "users").Rows(2)
+	r.Source("contoso", "users").Rows(3)
+	r.Close()
+	for _, want := range []string{"tenant=contoso source=users state=unfinished rows=4 ", "tenant=fabrikam source=users state=unfinished rows=2 "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+}
+
 func TestReporterConcurrently(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	var out bytes.Buffer
@@ -186,7 +200,7 @@ func TestReporterConcurrently(t *testing.T) {
 	wait.Wait()
 	r.Close()
 	for i := range 8 {
-		want := fmt.Sprintf(`source read source="source %d" state=complete rows=1000 pages=500 bytes=5000 `, i)
+		want := fmt.Sprintf(`source read tenant=contoso source="source %d" state=complete rows=1000 pages=500 bytes=5000 `, i)
 		if !strings.Contains(screen(out.String()), want) {
 			t.Errorf("%q is not in\n%s", want, screen(out.String()))
 		}

@@ -27,8 +27,9 @@ import (
 // children is what this test binary does as a child process, by the value of
 // SEATLAKE_LAKE_CHILD. A child starts when its standard input ends.
 var children = map[string]func(){
-	"race": func() { childMain(raceChild) },
-	"run":  func() { childMain(runChild) },
+	"race":  func() { childMain(raceChild) },
+	"run":   func() { childMain(runChild) },
+	"lease": func() { childMain(leaseChild) },
 }
 
 func childMain(fn func(dir string, number int) error) {
