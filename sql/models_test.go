@@ -142,6 +142,9 @@ func withDefaults(table *schemas.Table, i int, row map[string]string) map[string
 		"applies_to": "User", "capability_status": "Enabled",
 		"status_error_code": "0", "is_interactive": "true", "event_date": strings.Split(row["created_date_time"], "T")[0],
 	}
+	if table == schemas.LicenseTerms {
+		defaults["line"], defaults["fees"] = fmt.Sprint(i+2), "0"
+	}
 	if table == schemas.GraphSignIns {
 		defaults["id"] = fmt.Sprintf("signin%d", i)
 	}

@@ -46,6 +46,7 @@ select
   is_guest,
   job_title,
   department,
+  company,
   country,
   account_created_date,
   on_premises_sync,

@@ -12,6 +12,7 @@ select
   coalesce(user_type = 'Guest', lower(user_principal_name) like '%#ext#%', false) as is_guest,
   job_title,
   department,
+  company_name as company,
   country,
   cast(created_date_time as date) as account_created_date,
   case
