@@ -65,10 +65,12 @@ func TestWindow(t *testing.T) {
 				case "come":
 					waiting = append(waiting, w.reserve(now, 1))
 				case "go":
-					if i := slices.IndexFunc(waiting, func(s *slot) bool { return !s.due(now).After(now) }); i >= 0 {
-						waiting[i].use(now)
+					due := slices.DeleteFunc(slices.Clone(waiting), func(s *slot) bool { return s.due(now).After(now) })
+					if len(due) > 0 { // whoever wakes first
+						s := rapid.SampledFrom(due).Draw(t, "who")
+						s.use(now)
 						used = append(used, now)
-						waiting = slices.Delete(waiting, i, i+1)
+						waiting = slices.DeleteFunc(waiting, func(other *slot) bool { return other == s })
 					}
 				case "give up":
 					if len(waiting) > 0 {
@@ -110,6 +112,19 @@ func TestWindow(t *testing.T) {
 				used = append(used, now)
 			}
 		})
+	})
+
+	t.Run("expects who comes before to leave now, until it has left", func(t *testing.T) {
+		w := newWindow(Limit{Units: 1, Per: 10 * time.Second}, true)
+		first, second := w.reserve(start, 1), w.reserve(start, 1)
+		late := start.Add(time.Minute)
+		if got := second.due(late).Sub(late); got != 10300*time.Millisecond {
+			t.Errorf("due after %v", got)
+		}
+		first.use(late)
+		if got := second.due(late.Add(time.Minute)).Sub(late); got != time.Minute {
+			t.Errorf("due after %v", got)
+		}
 	})
 
 	t.Run("counts a request that leaves late from then on", func(t *testing.T) {
@@ -367,7 +382,115 @@ func TestPaceAdapts(t *testing.T) {
 	})
 }
 
+func TestPaceRecovers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMetered(0, 1_000_000, publishedRules)
+		for range 5 { // of another run, a moment ago
+			m.count("audit", "audit", "Bearer of 00000000-0000-0000-0000-000000000001")
+		}
+		took := run(t, []string{pipeline.SignIns}, m.client(t, 1, nil))
+		if n := len(m.refused); n == 0 || n > 5 {
+			t.Errorf("%d requests were refused", n)
+		}
+		within(t, took, bound(1_005, 5, 10*time.Second))
+	})
+}
+
 func TestPaceShares(t *testing.T) {
+	t.Run("a report's limits are of each application, and of all in a tenant", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			graph := &arrivals{answer: func(r *http.Request, _ int) *http.Response { return answerOf(r, strings.NewReader(reportCSV)) }}
+			pacer := NewPacer(nil)
+			const wait = 10*time.Minute + 18*time.Second
+			for app, requests := range map[string]int{"one": 14, "two": 14} {
+				client := graph.client(t, pacer, func(c *Config) { c.ClientID = app })
+				for i := range requests {
+					if took := read(t, client, pipeline.ReportMailboxes); took != 0 {
+						t.Errorf("%s: request %d waited %v", app, i, took)
+					}
+				}
+				if took := read(t, client, pipeline.ReportEmail); took != 0 {
+					t.Errorf("%s: another report waited %v", app, took)
+				}
+			}
+			third := graph.client(t, pacer, func(c *Config) { c.ClientID = "three" })
+			for i := range 12 { // 40 in all
+				if took := read(t, third, pipeline.ReportMailboxes); took != 0 {
+					t.Errorf("three: request %d waited %v", i, took)
+				}
+			}
+			if took := read(t, third, pipeline.ReportMailboxes); took != wait {
+				t.Errorf("the tenant's 41st request waited %v", took)
+			}
+			one := graph.client(t, NewPacer(nil))
+			for range 14 {
+				read(t, one, pipeline.ReportMailboxes)
+			}
+			if took := read(t, one, pipeline.ReportMailboxes); took != wait {
+				t.Errorf("the application's 15th request waited %v", took)
+			}
+		})
+	})
+
+	t.Run("who waits at its own limit takes nothing from others", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			graph := &arrivals{answer: func(*http.Request, int) *http.Response { return nil }}
+			pacer := NewPacer([]Limit{
+				{Of: AuditLog, Scope: PerApp, Units: 6, Per: 10 * time.Second},
+				{Of: AuditLog, Scope: PerAppAndTenant, Units: 5, Per: 10 * time.Second},
+			})
+			client := graph.client(t, pacer)
+			other := graph.client(t, pacer, func(c *Config) { c.DirectoryID = directoryID })
+			var group sync.WaitGroup
+			for range 8 {
+				group.Go(func() { read(t, client, pipeline.SignIns) })
+			}
+			synctest.Wait()
+			if took := read(t, other, pipeline.SignIns); took != 0 {
+				t.Errorf("the other tenant waited %v", took)
+			}
+			group.Wait()
+		})
+	})
+
+	t.Run("the time to sign in does not count", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			graph := &arrivals{answer: func(*http.Request, int) *http.Response { return nil }}
+			client := graph.client(t, nil, func(c *Config) { c.Transport = slowLogin(c.Transport, 8*time.Second, nil) })
+			for range 6 {
+				read(t, client, pipeline.SignIns)
+			}
+			at := graph.at["/v1.0/auditLogs/signIns"]
+			if span := at[5] - at[0]; span < 10*time.Second {
+				t.Errorf("six requests within %v", span)
+			}
+		})
+	})
+
+	t.Run("a token that grows old while its request waits is renewed", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var issued []time.Time
+			graph := &arrivals{answer: func(r *http.Request, _ int) *http.Response {
+				if age := time.Since(issued[len(issued)-1]); age > 4*time.Second {
+					t.Errorf("a token of %v was sent", age)
+				}
+				return nil
+			}}
+			client := graph.client(t, nil, func(c *Config) {
+				c.Transport = slowLogin(c.Transport, 0, func(r *http.Request) *http.Response {
+					issued = append(issued, time.Now())
+					return answerOf(r, strings.NewReader(`{"token_type":"Bearer","expires_in":4,"access_token":"token"}`))
+				})
+			})
+			for range 11 {
+				read(t, client, pipeline.SignIns)
+			}
+			if len(issued) < 3 {
+				t.Errorf("%d tokens", len(issued))
+			}
+		})
+	})
+
 	t.Run("sources of one family share its limit", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			m := newMetered(20_000, 100_000, publishedRules)
@@ -434,6 +557,23 @@ func TestPaceShares(t *testing.T) {
 				t.Errorf("six requests within %v", span)
 			}
 		})
+	})
+}
+
+// slowLogin is a login host that takes its time, and answers as told; nil for as it
+// would.
+func slowLogin(next http.RoundTripper, d time.Duration, answer func(*http.Request) *http.Response) http.RoundTripper {
+	return roundTrip(func(r *http.Request) (*http.Response, error) {
+		if !strings.HasPrefix(r.URL.Host, "login.") {
+			return next.RoundTrip(r)
+		}
+		if err := sleep(r.Context(), d); err != nil {
+			return nil, err
+		}
+		if answer != nil {
+			return answer(r), nil
+		}
+		return next.RoundTrip(r)
 	})
 }
 
