@@ -1,9 +1,12 @@
 package decode_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -224,6 +227,10 @@ func TestCSVLayouts(t *testing.T) {
 func TestCheckCSV(t *testing.T) {
 	if err := decode.CheckCSV(strings.NewReader(sheet("Kind", "x"))); err != nil {
 		t.Error(err)
+	}
+	broken := io.MultiReader(strings.NewReader(sheet("Kind", strings.Repeat("x", 1<<18))), iotest.ErrReader(io.ErrUnexpectedEOF))
+	if err := decode.CheckCSV(broken); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("a report cut short: got %v", err)
 	}
 	for text, want := range map[string]string{
 		"":                       "the page is empty",
