@@ -100,7 +100,11 @@ func runModelTest(t *testing.T, a *txtar.Archive) *txtar.Archive {
 		table, _ := schemas.ByName(name)
 		in.Files[name] = []string{writeTable(t, dir, table, rows)}
 	}
-	in.Coverage = coverageOf(t, slices.Sorted(maps.Keys(tenants)), coverage)
+	var files []string
+	if len(tables[schemas.LicenseTerms.Name]) > 0 {
+		files = []string{schemas.LicenseTerms.Name}
+	}
+	in.Coverage = coverageOf(t, slices.Sorted(maps.Keys(tenants)), coverage, files...)
 
 	out := filepath.Join(dir, "gold")
 	if err := os.Mkdir(out, 0o755); err != nil {
@@ -205,12 +209,15 @@ func writeTable(t *testing.T, dir string, table *schemas.Table, rows []map[strin
 }
 
 // coverageOf is the default coverage of the tenants, with rows laid over it. A cell
-// "-" empties the default.
-func coverageOf(t *testing.T, tenants []string, over []map[string]string) []CoverageRow {
+// "-" empties the default. Tables of a user's files are covered when they are named.
+func coverageOf(t *testing.T, tenants []string, over []map[string]string, files ...string) []CoverageRow {
 	t.Helper()
 	sources, err := Seed("coverage_sources", nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, name := range files {
+		sources = append(sources, map[string]string{"table_name": name})
 	}
 	var out []CoverageRow
 	for _, tenant := range tenants {
