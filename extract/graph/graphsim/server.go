@@ -46,6 +46,7 @@ type Server struct {
 	downloads map[string]download  // reports that may be fetched, by link
 	spent     map[string][]expense // what was charged, by limit
 	leaks     []string             // requests that carried the token to the wrong host
+	secrets   []string             // tokens and the like that were given out
 	persons   persons
 }
 
@@ -122,10 +123,11 @@ func (s *Server) Log() []RequestRecord {
 // recorded writes every request into the log.
 func (s *Server) recorded(name string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rec := &recorder{ResponseWriter: w}
+		rec := &recorder{ResponseWriter: w, keeps: name == "login"}
 		defer func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
+			s.secrets = append(s.secrets, secretsOf(rec.Header(), rec.kept)...)
 			s.log = append(s.log, RequestRecord{
 				Server: name, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Status: rec.status, Bytes: rec.bytes,
 				Authorized: r.Header.Get("Authorization") != "", Encoding: r.Header.Get("Accept-Encoding"),
@@ -141,6 +143,8 @@ type recorder struct {
 	http.ResponseWriter
 	status int
 	bytes  int64
+	keeps  bool   // the body, too
+	kept   []byte // if it does
 }
 
 func (r *recorder) WriteHeader(status int) {
@@ -151,6 +155,9 @@ func (r *recorder) WriteHeader(status int) {
 func (r *recorder) Write(b []byte) (int, error) {
 	if r.status == 0 {
 		r.status = http.StatusOK
+	}
+	if r.keeps {
+		r.kept = append(r.kept, b...)
 	}
 	n, err := r.ResponseWriter.Write(b)
 	r.bytes += int64(n)
