@@ -16,8 +16,9 @@ import (
 
 // maxOpen is how many partitions of a table are written at once. Beyond it the
 // one that was longest without a row is finished, and more rows of it begin
-// another part. It bounds memory and open files.
-const maxOpen = 3
+// another part. It bounds memory, of which each holds a row group, and open files.
+// Events come newest first, so that only neighbouring days grow at once.
+const maxOpen = 2
 
 // Write stages a stream as data files, one per partition, or more when the stream
 // comes back to a partition after many others. Every row must be of the run's
