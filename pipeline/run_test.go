@@ -3,7 +3,9 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 // memoryDataset is a dataset that holds what was committed.
 type memoryDataset struct {
 	dates     map[string][]string // table -> partitions it writes; default is one, the run's day
+	broken    error               // of every Write
 	committed *Commit
 	aborted   bool
 }
@@ -27,6 +30,9 @@ func (d *memoryDataset) Write(_ context.Context, table *schemas.Table, in Stream
 	values, err := collect(in)
 	if err != nil {
 		return nil, err
+	}
+	if d.broken != nil {
+		return nil, d.broken
 	}
 	dates, ok := d.dates[table.Name]
 	if !ok {
@@ -178,6 +184,38 @@ func TestRun(t *testing.T) {
 		}
 		if d.committed != nil || !d.aborted {
 			t.Error("the run was committed, or not aborted")
+		}
+	})
+
+	t.Run("an error says whether the same pages would give it again", func(t *testing.T) {
+		ended, end := context.WithCancel(t.Context())
+		end()
+		full := fmt.Errorf("write: %w", syscall.ENOSPC)
+		for name, test := range map[string]struct {
+			ctx    context.Context
+			source error
+			write  error
+			dates  []string
+			want   bool
+		}{
+			"rows that cannot be written": {t.Context(), nil, errBroken, nil, true},
+			"a report of two days":        {t.Context(), nil, nil, []string{"2026-10-05", "2026-10-06"}, true},
+			"a full disk":                 {t.Context(), nil, full, nil, false},
+			"a source that breaks":        {t.Context(), errBroken, nil, nil, false},
+			"a run that is to end":        {ended, nil, errBroken, nil, false},
+		} {
+			d := &memoryDataset{broken: test.write}
+			if test.dates != nil {
+				d.dates = map[string][]string{"report_email_activity_user_detail": test.dates}
+			}
+			source := scriptedSource{}
+			if test.source != nil {
+				source[Users] = test.source
+			}
+			_, err := testPipeline(source, d).Run(test.ctx, run)
+			if err == nil || errors.Is(err, ErrOfPages) != test.want {
+				t.Errorf("%s: %v is of pages: %v, want %v", name, err, !test.want, test.want)
+			}
 		}
 	})
 
