@@ -39,6 +39,7 @@ type Server struct {
 
 	mu        sync.Mutex
 	log       []RequestRecord
+	requests  int
 	left      []int                // by fault: how often it is still due
 	tokens    map[string]time.Time // access tokens and when they expire
 	issued    int                  // access tokens
@@ -133,6 +134,13 @@ func (s *Server) recorded(name string, next http.Handler) http.Handler {
 				Authorized: r.Header.Get("Authorization") != "", Encoding: r.Header.Get("Accept-Encoding"),
 			})
 		}()
+		if s.o.Before != nil {
+			s.mu.Lock()
+			s.requests++
+			number := s.requests
+			s.mu.Unlock()
+			s.o.Before(number)
+		}
 		rec.Header().Set("Date", s.o.Clock().UTC().Format(http.TimeFormat))
 		next.ServeHTTP(rec, r)
 	})

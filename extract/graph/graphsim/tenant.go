@@ -66,6 +66,10 @@ type Options struct {
 	Clock func() time.Time
 
 	Faults []Fault
+
+	// Before is told the number of each request, from 1, before it is answered, from
+	// several goroutines. May be nil.
+	Before func(request int)
 }
 
 // withDefaults fills the options in and names every fault in them.
