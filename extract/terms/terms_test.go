@@ -1,9 +1,12 @@
 package terms
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -182,4 +185,54 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// graphSource answers every source with a page of its name.
+type graphSource struct{}
+
+func (graphSource) Pages(_ context.Context, source string, _ pipeline.Window) pipeline.Pages {
+	return func(yield func(*pipeline.Page, error) bool) {
+		yield(&pipeline.Page{Source: source, Request: "graph"}, nil)
+	}
+}
+
+func (g graphSource) Continue(ctx context.Context, source string, w pipeline.Window, _ pipeline.Pages) pipeline.Pages {
+	return g.Pages(ctx, source, w)
+}
+
+func TestASourceAnswersForItsFileAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "terms.csv")
+	if err := os.WriteFile(path, []byte(header+"SPE_E3,1,1,USD,Monthly,2026-01-01,\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Source{Next: graphSource{}, File: file}
+	kept := func(yield func(*pipeline.Page, error) bool) { yield(&pipeline.Page{Request: "file kept.csv"}, nil) }
+	none := func(func(*pipeline.Page, error) bool) {}
+	for name, c := range map[string]struct {
+		pages pipeline.Pages
+		want  string
+	}{
+		"another source is asked of Graph":      {s.Pages(t.Context(), pipeline.Users, pipeline.Window{}), "graph"},
+		"another source is continued by Graph":  {s.Continue(t.Context(), pipeline.Users, pipeline.Window{}, kept), "graph"},
+		"the terms are the file":                {s.Pages(t.Context(), pipeline.LicenseTerms, pipeline.Window{}), "file terms.csv"},
+		"a run that kept the terms has them":    {s.Continue(t.Context(), pipeline.LicenseTerms, pipeline.Window{}, kept), "file kept.csv"},
+		"a run that kept nothing reads a file ": {s.Continue(t.Context(), pipeline.LicenseTerms, pipeline.Window{}, none), "file terms.csv"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for page, err := range c.pages {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, page.Request)
+			}
+			if diff := cmp.Diff([]string{c.want}, got); diff != "" {
+				t.Errorf("pages differ (-want +got):\n%s", diff)
+			}
+		})
+	}
 }
