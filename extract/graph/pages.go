@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"seatlake/extract/decode"
@@ -21,8 +22,9 @@ const maxPages = 1_000_000
 // come twice: Graph repeats some, and a link that expires makes paging start over.
 //
 // A denied source ends in a *pipeline.Gap before its first page, and an optional one
-// does so whatever is wrong with that page. Every other error is a *pipeline.Error that says tenant, source and page; behind it stands
-// an *Error, an *AuthError, or a fault that outlasted its attempts.
+// does so whatever is wrong with that page. Every other error is a *pipeline.Error
+// that says tenant, source and page; behind it stands an *Error, an *AuthError, or a
+// fault that outlasted its attempts.
 func (c *Client) Pages(ctx context.Context, source string, w pipeline.Window) pipeline.Pages {
 	return c.Continue(ctx, source, w, func(func(*pipeline.Page, error) bool) {})
 }
@@ -329,6 +331,10 @@ func (c *Client) reason(err error, a *ask) string {
 	var e *Error
 	if errors.As(err, &e) && e.Code == "Authentication_RequestFromNonPremiumTenantOrB2CTenant" {
 		return "the tenant has no Entra ID P1 or P2 licence, without which Graph keeps this closed"
+	}
+	if t := c.token.now.Load(); t != nil && slices.Contains(strings.Fields(t.claims.Scopes), a.permission) {
+		return "the permission " + a.permission + " is granted, but the person who signed in lacks a role that goes with it: " +
+			"assign one in Microsoft Entra, Reports Reader (usage reports, sign-ins) or Global Reader (the directory), and sign in again"
 	}
 	reason := "the application permission " + a.permission + " is missing: add it to the application and have an administrator grant consent"
 	if t := c.token.now.Load(); t != nil && t.claims.TenantID != "" && len(t.claims.Roles) == 0 {
