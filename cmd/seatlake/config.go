@@ -11,6 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"seatlake/extract/graph"
+	"seatlake/extract/graph/tokenstore"
 )
 
 // Config is a checked configuration: every value is present, in range and, where
@@ -48,12 +51,25 @@ type Cloud struct {
 	Login string
 }
 
-// Auth says how seatlake signs in.
+// Auth says how seatlake signs in. Fields of other methods than Method are zero.
 type Auth struct {
-	Method           string // client_secret
-	ClientID         string // lower-case GUID of the app registration
+	Method   string // client_secret, certificate, federated, managed_identity, authorization_code or device_code
+	ClientID string // lower-case GUID of the app registration; empty for a machine's own identity
+
 	ClientSecret     Secret // also when it came from ClientSecretFile
 	ClientSecretFile string // empty when the secret came another way
+
+	Certificate     *graph.Certificate
+	CertificateFile string
+
+	FederatedTokenFile string
+
+	IdentityEndpoint string // empty for that of a virtual machine
+	IdentityHeader   Secret
+
+	TokenStore      tokenstore.Place // of a person's refresh token
+	TokenDir        string
+	TokenPassphrase Secret
 }
 
 // Activity says when a licence counts as used.
@@ -131,7 +147,7 @@ tenants:
     id: 00000000-0000-0000-0000-000000000000   # directory id, or a verified domain
     cloud: global            # global, usgov, usgov-dod, china, or {graph: URL, login: URL}
     auth:
-      method: client_secret
+      method: client_secret  # certificate, federated, managed_identity, authorization_code, device_code
       client_id: 00000000-0000-0000-0000-000000000000   # application id of the app registration
       client_secret: ${SEATLAKE_CLIENT_SECRET}          # or client_secret_file: a path
 

@@ -535,95 +535,6 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-func (r *reader) auth(p place) Auth {
-	p.private = true
-	if !p.given() {
-		r.fault(p, "is missing: method, client_id, and client_secret or client_secret_file")
-		return Auth{}
-	}
-	if p.Kind != yaml.MappingNode {
-		r.entries(p)
-		return Auth{}
-	}
-	keys := r.mapping(p, "method", "client_id", "client_secret", "client_secret_file")
-	if !r.secrets {
-		return Auth{}
-	}
-	a := Auth{Method: r.method(keys["method"]), ClientID: r.clientID(keys["client_id"])}
-	secret, file := keys["client_secret"], keys["client_secret_file"]
-	switch {
-	case secret.given() && file.given():
-		r.fault(file, "stands beside client_secret on line %d; keep one of them", secret.line)
-	case file.given():
-		a.ClientSecretFile = r.path(file)
-		a.ClientSecret = r.secretFile(file, a.ClientSecretFile)
-	default:
-		a.ClientSecret = r.secret(secret)
-	}
-	return a
-}
-
-func (r *reader) clientID(p place) string {
-	s, ok := r.required(p, "the application (client) id of the app registration")
-	s = strings.ToLower(s)
-	switch {
-	case !ok:
-	case s == zeroGUID:
-		r.fault(p, "is the placeholder of the sample; put the application (client) id here")
-	case !isGUID(s):
-		r.fault(p, "is not a GUID; the application (client) id is one")
-	}
-	return s
-}
-
-func (r *reader) secret(p place) Secret {
-	s, ok := r.required(p, "${NAME} of an environment variable that holds it, or client_secret_file with a path")
-	if ok && !strings.Contains(p.Value, "${") {
-		r.note(p, "the secret itself is in the file; ${NAME} or client_secret_file keeps it out")
-	}
-	return NewSecret(s)
-}
-
-func (r *reader) method(p place) string {
-	later := []string{"certificate", "federated", "managed_identity", "authorization_code", "device_code"}
-	s, ok := r.required(p, "client_secret")
-	switch {
-	case !ok || s == "client_secret":
-	case slices.Contains(later, s):
-		r.fault(p, "%s is not supported by this version; client_secret is", s)
-	default:
-		r.fault(p, "is not a way to sign in; client_secret is")
-	}
-	return s
-}
-
-// secretFile reads a secret without the line break that editors leave behind it.
-func (r *reader) secretFile(p place, path string) Secret {
-	const most = 64 << 10 // bytes; a secret has some forty
-	if path == "" {
-		return Secret{}
-	}
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		r.fault(p, "cannot be read: %s", reasonOf(err))
-		return Secret{}
-	case !info.Mode().IsRegular() || info.Size() > most:
-		r.fault(p, "is not a small, ordinary file")
-		return Secret{}
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		r.fault(p, "cannot be read: %s", reasonOf(err))
-		return Secret{}
-	}
-	s := strings.TrimRight(string(text), "\r\n")
-	if strings.TrimSpace(s) == "" {
-		r.fault(p, "is an empty file")
-	}
-	return NewSecret(s)
-}
-
 // reasonOf gives the reason of a file system's error without the path.
 func reasonOf(err error) string {
 	var pathError *fs.PathError
@@ -716,9 +627,7 @@ func (r *reader) licenses(p place) Licenses {
 			r.fault(include, `is empty, so that no licence would be managed; leave it out, or write ["*"]`)
 		}
 	}
-	if l.Terms = r.path(keys["terms"]); l.Terms != "" {
-		r.note(keys["terms"], "licence terms are not used by this version")
-	}
+	l.Terms = r.path(keys["terms"])
 	return l
 }
 

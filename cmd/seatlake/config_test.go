@@ -144,7 +144,6 @@ parallel: {tenants: 8}
 			DuckDB:    DuckDB{MemoryLimit: "1.5GiB", Threads: 2},
 			Parallel:  Parallel{Tenants: 8},
 			Notes: []string{
-				path + ":25: licenses.terms: licence terms are not used by this version",
 				path + ":26: inventory: inventory files are not used by this version",
 			},
 		}
@@ -285,11 +284,11 @@ func TestFaults(t *testing.T) {
 		{"plain http leaves the machine never", edit("    auth:", "    cloud: {graph: 'http://10.0.0.1', login: 'http://localhost:1'}\n    auth:"), "4: tenants[0].cloud.graph: would send tokens unencrypted; http:// is for this machine's loopback address alone"},
 		{"a root is only a root", edit("    auth:", "    cloud: {graph: 'https://g/v1.0', login: 'https://u:p@g'}\n    auth:"), "4: tenants[0].cloud.graph: has more than scheme and host; versions and paths are added to it\n4: tenants[0].cloud.login: holds a user name or password; they have no place in a URL"},
 
-		{"auth is missing", tenant[:strings.Index(tenant, "    auth:")], "2: tenants[0].auth: is missing: method, client_id, and client_secret or client_secret_file"},
+		{"auth is missing", tenant[:strings.Index(tenant, "    auth:")], "2: tenants[0].auth: is missing: method, client_id, and what the method needs, such as client_secret"},
 		{"auth is a mapping", edit("auth:\n      method: client_secret\n      client_id: "+clientID+"\n      client_secret: ${SECRET}", "auth: "+canary), "4: tenants[0].auth: must be a mapping of keys to values, not a single value"},
-		{"a method is missing", edit("      method: client_secret\n", ""), "4: tenants[0].auth.method: is missing: client_secret"},
-		{"a later method is refused", edit("method: client_secret", "method: certificate"), "5: tenants[0].auth.method: certificate is not supported by this version; client_secret is"},
-		{"a strange method is not quoted", edit("method: client_secret", "method: "+canary), "5: tenants[0].auth.method: is not a way to sign in; client_secret is"},
+		{"a method is missing", edit("      method: client_secret\n", ""), "4: tenants[0].auth.method: is missing: client_secret, certificate, federated, managed_identity, authorization_code or device_code"},
+		{"a misspelt method has a suggestion", edit("method: client_secret", "method: device-code"), "5: tenants[0].auth.method: is not a way to sign in; did you mean device_code?"},
+		{"a strange method is not quoted", edit("method: client_secret", "method: "+canary), "5: tenants[0].auth.method: is not a way to sign in; write client_secret, certificate, federated, managed_identity, authorization_code or device_code"},
 		{"a client id is missing", edit("      client_id: "+clientID+"\n", ""), "4: tenants[0].auth.client_id: is missing: the application (client) id of the app registration"},
 		{"a client id that is a secret is not quoted", edit(clientID, canary), "6: tenants[0].auth.client_id: is not a GUID; the application (client) id is one"},
 		{"a secret is missing", edit("      client_secret: ${SECRET}\n", ""), "4: tenants[0].auth.client_secret: is missing: ${NAME} of an environment variable that holds it, or client_secret_file with a path"},
@@ -359,10 +358,9 @@ raw: {keep: 1d}
 seatlake.yaml:4: tenants[0].id: "nowhere" is neither a GUID nor a domain
 seatlake.yaml:5: tenants[0].cloud: "moon" is not a cloud; global, usgov, usgov-dod, china are, or {graph: URL, login: URL}
 seatlake.yaml:6: tenants[0].auth.client_id: is missing: the application (client) id of the app registration
-seatlake.yaml:7: tenants[0].auth.method: device_code is not supported by this version; client_secret is
-seatlake.yaml:8: tenants[0].auth.client_secret: the environment variable UNSET is not set
+seatlake.yaml:8: tenants[0].auth.client_secret: has no part in method device_code, which takes client_id, token_store, token_dir
 seatlake.yaml:9: activity.threshold_days: "-1" is out of range; from 1 to 3650 is possible
-seatlake.yaml:10: raw.keep: is not a key; here are resume_within, retain`
+seatlake.yaml:10: raw.keep: is not a key; here are retain, resume_within`
 		if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); diff != "" {
 			t.Error(diff)
 		}
@@ -501,7 +499,7 @@ func FuzzConfig(f *testing.F) {
 		path := filepath.Join(dir, "seatlake.yaml")
 		r := &reader{file: path, dir: dir, env: environment, secrets: true}
 		c := r.config(text)
-		if len(r.faults) == 0 && (c == nil || len(c.Tenants) == 0 || c.Tenants[0].ID == "" || c.Tenants[0].Auth.ClientSecret.Reveal() == "") {
+		if len(r.faults) == 0 && (c == nil || len(c.Tenants) == 0 || c.Tenants[0].ID == "" || c.Tenants[0].Auth.Method == "client_secret" && c.Tenants[0].Auth.ClientSecret.Reveal() == "") {
 			t.Errorf("a configuration without faults lacks values: %+v", c)
 		}
 		lines := bytes.Count(text, []byte("\n")) + bytes.Count(text, []byte("\r")) + 1

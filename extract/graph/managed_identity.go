@@ -36,7 +36,10 @@ const identityDial = 3 * time.Second
 // String keeps the header out of prints.
 func (ManagedIdentity) String() string { return "managed identity" }
 
-func (m ManagedIdentity) check(*Config) error {
+func (m ManagedIdentity) check(*Config) error { return m.Validate() }
+
+// Validate says what is wrong with the endpoint. It quotes nothing.
+func (m ManagedIdentity) Validate() error {
 	if m.Endpoint == "" && m.Header != "" {
 		return errors.New("the managed identity has a header and no endpoint to send it to")
 	}
