@@ -105,7 +105,7 @@ type taken struct {
 func (p *Pacer) newPass(who party, c call) *pass {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if units := p.units[c.endpoint]; units > 0 {
+	if units := p.units[c.endpoint]; units > 0 && c.costs[Directory] > 0 {
 		c.costs[Directory] = units
 	}
 	return &pass{pacer: p, call: c, lanes: []*lane{p.lane(who, c.family), p.lane(who.at(PerApp), c.family)}}

@@ -14,12 +14,16 @@ type gate interface {
 }
 
 // newGate is exact for limits that a run comes near, and small for those that are
-// far away.
+// far away. The latter are not there at all where they are not known to hold.
 func newGate(l Limit, kept bool) gate {
-	if l.Units > 1000 {
+	switch {
+	case l.Units <= 1000:
+		return newWindow(l, kept)
+	case kept:
 		return newBucket(l)
+	default:
+		return open{}
 	}
-	return newWindow(l, kept)
 }
 
 // margin is how much longer a span is taken than published, as a fraction: requests
@@ -184,6 +188,11 @@ func (b *bucket) reserve(now time.Time, units int) *slot {
 	r := b.limiter.ReserveN(now, min(units, b.limiter.Burst()))
 	return &slot{gate: b, at: now.Add(r.DelayFrom(now))}
 }
+
+// open lets everything through.
+type open struct{}
+
+func (g open) reserve(now time.Time, _ int) *slot { return &slot{gate: g, at: now} }
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
