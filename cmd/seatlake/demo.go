@@ -15,7 +15,6 @@ import (
 
 	"seatlake/extract/graph/graphsim"
 	"seatlake/load/lake"
-	"seatlake/sql"
 )
 
 func (a *app) demoCommand() *cobra.Command {
@@ -144,7 +143,7 @@ func (d demo) report(ctx context.Context, cfg *Config, configFile string, b *bat
 		comma(int64(stats.Requests)), stats.Retries, humanize.Bytes(uint64(stats.Bytes)), took.Round(10*time.Millisecond))
 	fmt.Fprintf(d.out, "Lake    %s: version %d, %s Parquet files, %s\n\n", cfg.Lake, snapshot.Version, comma(files), humanize.Bytes(uint64(size)))
 
-	if err := findings(ctx, d.out, s); err != nil {
+	if err := d.summarizeFindings(ctx, d.out, s, configFile); err != nil {
 		return err
 	}
 	fmt.Fprintln(d.out, "\nLicence positions")
@@ -155,6 +154,8 @@ func (d demo) report(ctx context.Context, cfg *Config, configFile string, b *bat
 	fmt.Fprintf(d.out, `
 Try next
   %[1]s show users -c %[2]s --limit 20
+  %[1]s show license_spend -c %[2]s
+  %[1]s show activity -c %[2]s --service Yammer --threshold 30 --by-license
   %[1]s query -c %[2]s "select department, count(*) as idle from license_assignments join users using (tenant_id, user_id) where activity_status in ('inactive', 'never_active') group by 1 order by 2 desc"
   %[1]s check -c %[2]s
 `, me, configFile)
@@ -179,47 +180,3 @@ select product_name as product, license_class as class, entitled_units as bought
   not_measurable_users as unmeasured, disabled_users as disabled, guest_users as guests
 from license_positions
 order by license_class <> 'paid', inactive_users + never_active_users + greatest(available_units, 0) desc, product_name`
-
-// findingsQuery is what is worth money, one sentence a row, most units first.
-const findingsQuery = `
-with paid as (select * from license_positions where license_class = 'paid' and applies_to = 'User'),
-found as (
-  select inactive_users + never_active_users as units,
-    product_name || ': ' || (inactive_users + never_active_users) || ' of ' || assigned_users || ' holders are idle (' || inactive_users || ' inactive, ' || never_active_users || ' never active)' as finding
-  from paid where inactive_users + never_active_users > 0
-  union all
-  select available_units, product_name || ': ' || available_units || ' units are bought and assigned to nobody'
-  from paid where available_units > 0
-  union all
-  select disabled_users, product_name || ': ' || disabled_users || ' units sit on disabled accounts'
-  from paid where disabled_users > 0
-  union all
-  select -available_units, product_name || ': ' || (-available_units) || ' units more are assigned than bought'
-  from paid where available_units < 0
-  union all
-  select warning_units, product_name || ': ' || warning_units || ' units have expired and are in their grace period'
-  from paid where warning_units > 0
-  union all
-  select guest_users, product_name || ': ' || guest_users || ' units are held by guests'
-  from paid where guest_users > 0
-)
-select finding from found order by units desc, finding limit 8`
-
-// findings prints what is worth money first.
-func findings(ctx context.Context, w io.Writer, s *opened) error {
-	fmt.Fprintln(w, "Worth a look first")
-	return sql.Query(ctx, s.inputs, s.gold, findingsQuery, func(rows *sql.Rows) error {
-		n := 0
-		for row, err := range rows.All() {
-			if err != nil {
-				return err
-			}
-			n++
-			fmt.Fprintf(w, "  %d. %v\n", n, row[0])
-		}
-		if n == 0 {
-			fmt.Fprintln(w, "  Nothing is idle, unassigned, expired or on a disabled account.")
-		}
-		return nil
-	})
-}

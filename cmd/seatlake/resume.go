@@ -16,9 +16,13 @@ import (
 func (b *batch) newRun(t Tenant, tenantID string, past *past) pipeline.Run {
 	now := b.now().UTC()
 	started := now.Truncate(time.Second)
+	asked := requests(b.tasks, b.cfg.Off, started, past.watermark)
+	if b.terms != nil && (len(b.tasks) == 0 || slices.Contains(b.tasks, taskLicenses)) {
+		asked = append(asked, pipeline.Request{Source: pipeline.LicenseTerms})
+	}
 	return pipeline.Run{
 		ID: ulid.MustNew(ulid.Timestamp(now), rand.Reader).String(), Tenant: t.Name, TenantID: tenantID,
-		Started: started, Program: version(), Requests: requests(b.tasks, b.cfg.Off, started, past.watermark),
+		Started: started, Program: version(), Requests: asked,
 	}
 }
 

@@ -56,7 +56,8 @@ whose pages have not all been read publish nothing. The second stops at once.`,
 			for _, note := range cfg.Notes {
 				batch.reporter.Warn("configuration", "note", note)
 			}
-			return batch.summarize(summary, batch.run(ctx, selected))
+			err = batch.run(ctx, selected)
+			return batch.summarize(summary, errors.Join(err, batch.tellFindings(ctx, summary)))
 		}),
 	}
 	cmd.Flags().StringArrayVar(&tenants, "tenant", nil, "read only the tenant of this `name`; may be repeated")
@@ -141,7 +142,7 @@ func (b *batch) tenant(ctx context.Context, lk *lake.Lake, parts *parts, t Tenan
 	}
 	p := &pipeline.Pipeline{Dataset: lk, Jobs: jobs, Fixed: parts.fixed(), Now: b.now, Progress: b.progress(t.Name)}
 	if b.cfg.Raw.Retain <= 0 {
-		p.Source = &stopper{Source: client, asked: asked}
+		p.Source = &stopper{Source: b.source(client), asked: asked}
 		s.RunID = run.ID
 		b.reporter.Step("run begins", "tenant", t.Name, "run", run.ID)
 		return p.Run(ctx, run)
@@ -162,7 +163,7 @@ func (b *batch) tenant(ctx context.Context, lk *lake.Lake, parts *parts, t Tenan
 		b.reporter.Step("run is resumed", "tenant", t.Name, "run", run.ID, "kept_pages", keeper.Kept())
 	}
 	s.RunID = run.ID
-	p.Keeper, p.Source = keeper, &stopper{Source: keeper.Source(client), asked: asked}
+	p.Keeper, p.Source = keeper, &stopper{Source: keeper.Source(b.source(client)), asked: asked}
 	published, err := p.Run(ctx, run)
 	if errors.Is(err, pipeline.ErrOfPages) {
 		err = errors.Join(err, keeper.GiveUp(err))

@@ -35,13 +35,18 @@ func (r *reading) flags(cmd *cobra.Command) {
 
 func (a *app) showCommand() *cobra.Command {
 	var r reading
+	var by activityFilter
 	cmd := &cobra.Command{
 		Use:   "show MART",
 		Short: "Print a mart: license_positions, users, license_assignments, ...",
 		Long: `Prints a mart as the newest published version has it. Without MART, names the
-marts. For anything finer, use query.`,
-		Example: "  seatlake show license_positions\n  seatlake show users --format csv -o users.csv",
-		Args:    cobra.MaximumNArgs(1),
+marts. For anything finer, use query.
+
+Two more words are known: summary, the ten findings that are worth the most, and
+activity, who uses which licence, by service and threshold.`,
+		Example: "  seatlake show license_positions\n  seatlake show summary\n  seatlake show users --format csv -o users.csv\n" +
+			"  seatlake show activity --service Yammer --threshold 30",
+		Args: cobra.MaximumNArgs(1),
 		RunE: action(func(ctx context.Context, args []string) error {
 			cfg, lk, err := a.openLake()
 			if err != nil {
@@ -56,8 +61,17 @@ marts. For anything finer, use query.`,
 				fmt.Fprintln(a.out, strings.Join(marts, "\n"))
 				return nil
 			}
+			if args[0] != "activity" && by.given() {
+				return usage("--service, --threshold and --by-license go with `seatlake show activity`")
+			}
+			switch args[0] {
+			case "summary":
+				return a.showSummary(ctx, s, r)
+			case "activity":
+				return a.showActivity(ctx, s, by, r)
+			}
 			if !slices.Contains(marts, args[0]) {
-				return usage("%q is not a mart; there are: %s. Stored tables are read with `seatlake query`", args[0], strings.Join(marts, ", "))
+				return usage("%q is not a mart; there are: summary, activity, %s. Stored tables are read with `seatlake query`", args[0], strings.Join(marts, ", "))
 			}
 			query := "select * exclude (_lake_version, _run_id) from " + args[0]
 			if r.limit > 0 {
@@ -66,10 +80,11 @@ marts. For anything finer, use query.`,
 			return a.print(ctx, s, query, r)
 		}),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return martNames(), cobra.ShellCompDirectiveNoFileComp
+			return append(martNames(), "activity", "summary"), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 	r.flags(cmd)
+	by.flags(cmd)
 	cmd.Flags().IntVar(&r.limit, "limit", 0, "print at most this many `rows`; 0 prints all")
 	return cmd
 }
@@ -180,7 +195,33 @@ func resolveVersion(ctx context.Context, lk *lake.Lake, asOf string) (pipeline.V
 }
 
 // print answers a query in the format that was asked for.
-func (a *app) print(ctx context.Context, o *opened, query string, r reading) (err error) {
+func (a *app) print(ctx context.Context, o *opened, query string, r reading) error {
+	err := a.withPrinter(r, func(printer Printer) error {
+		return sql.Query(ctx, o.inputs, o.gold, query, func(rows *sql.Rows) error { return printRows(printer, rows) })
+	})
+	if errors.Is(err, sql.ErrNotSelect) {
+		return usage("%w", err)
+	}
+	return err
+}
+
+// printValues prints rows that no query gave.
+func (a *app) printValues(columns []Column, rows [][]any, r reading) error {
+	return a.withPrinter(r, func(printer Printer) error {
+		if err := printer.Columns(columns); err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if err := printer.Row(row); err != nil {
+				return err
+			}
+		}
+		return printer.Close()
+	})
+}
+
+// withPrinter opens what the flags say to print to, and in which format.
+func (a *app) withPrinter(r reading, fill func(Printer) error) (err error) {
 	out, tty := a.out, a.outTTY
 	if r.output != "" {
 		f, err := os.OpenFile(r.output, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -198,12 +239,8 @@ func (a *app) print(ctx context.Context, o *opened, query string, r reading) (er
 	if err != nil {
 		return usage("%w", err)
 	}
-	err = sql.Query(ctx, o.inputs, o.gold, query, func(rows *sql.Rows) error { return printRows(printer, rows) })
-	if IsClosedPipe(err) {
+	if err = fill(printer); IsClosedPipe(err) {
 		return nil
-	}
-	if errors.Is(err, sql.ErrNotSelect) {
-		return usage("%w", err)
 	}
 	return err
 }

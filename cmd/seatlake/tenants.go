@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"seatlake/extract/graph"
+	"seatlake/extract/terms"
 	"seatlake/load/lake"
 	"seatlake/pipeline"
 )
@@ -24,6 +25,7 @@ type batch struct {
 	build    bool
 	reporter *Reporter
 
+	terms   *terms.File // nil when the configuration names none
 	summary Summary
 }
 
@@ -32,6 +34,9 @@ type batch struct {
 func (b *batch) run(ctx context.Context, tenants []Tenant) error {
 	parts, err := newParts(b.cfg.Catalog)
 	if err != nil {
+		return err
+	}
+	if b.terms, err = readTerms(b.cfg); err != nil {
 		return err
 	}
 	lk, err := lake.Create(b.cfg.Lake, b.now)
@@ -49,7 +54,11 @@ func (b *batch) run(ctx context.Context, tenants []Tenant) error {
 		s.Tenant = t.Name
 		group.Go(func() error {
 			s.Started = b.now().UTC()
-			published, err := b.tenant(ctx, lk, parts, t, s)
+			var published *pipeline.Published
+			err := errInterrupted
+			if ctx.Err() == nil {
+				published, err = b.tenant(ctx, lk, parts, t, s)
+			}
 			if err != nil && !strings.Contains(err.Error(), "tenant "+t.Name) {
 				err = fmt.Errorf("tenant %s: %w", t.Name, err)
 			}
@@ -103,7 +112,10 @@ func (b *batch) publish(ctx context.Context, lk *lake.Lake, failed error) error 
 	}
 	if last == 0 {
 		b.reporter.Step("nothing is due")
-		return nil
+		var err error
+		if last, err = b.unbuilt(ctx, lk); err != nil || last == 0 {
+			return err
+		}
 	}
 	if ctx.Err() != nil {
 		stands := fmt.Errorf("interrupted after version %d was committed; `seatlake build` publishes it", last)
@@ -122,6 +134,28 @@ func (b *batch) publish(ctx context.Context, lk *lake.Lake, failed error) error 
 		return &statusError{code: exitGaps, err: failed}
 	}
 	return nil
+}
+
+// unbuilt is the newest version when a run before this one ended between its
+// commits and its build; else 0.
+func (b *batch) unbuilt(ctx context.Context, lk *lake.Lake) (pipeline.Version, error) {
+	snapshot, err := lk.Snapshot(ctx, 0)
+	if !b.build || errors.Is(err, lake.ErrEmpty) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	gold, err := lk.Gold(0)
+	switch {
+	case errors.Is(err, lake.ErrNoGold):
+		return snapshot.Version, nil
+	case err != nil:
+		return 0, err
+	case gold.Version < snapshot.Version:
+		return snapshot.Version, nil
+	}
+	return 0, nil
 }
 
 // stats is what reading the tenants took of Graph, summed up.

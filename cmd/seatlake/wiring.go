@@ -11,6 +11,7 @@ import (
 
 	"seatlake/extract/catalog"
 	"seatlake/extract/decode"
+	"seatlake/extract/terms"
 	"seatlake/pipeline"
 	"seatlake/schemas"
 	"seatlake/sql"
@@ -161,6 +162,10 @@ func (p *parts) jobs(run pipeline.Run) ([]pipeline.Job, error) {
 			job = collection(job, schemas.GraphSubscriptions, stamp(schemas.GraphSubscriptions))
 		case pipeline.UserRegistrationDetails:
 			job = collection(job, schemas.GraphUserRegistrationDetails, stamp(schemas.GraphUserRegistrationDetails))
+		case pipeline.LicenseTerms:
+			job.Optional = true
+			job.Decoder = terms.NewDecoder(run.Tenant, run.TenantID, memory.DefaultAllocator)
+			job.Outputs = []pipeline.Output{{Table: schemas.LicenseTerms, Through: []pipeline.Transform{stamp(schemas.LicenseTerms)}}}
 		case pipeline.ReportSettings:
 			job.First = true // reports are judged by it
 			job.Decoder = decode.Entity(schemas.GraphReportSettings, decode.Options{})

@@ -239,7 +239,7 @@ func (s *keeping) write(p keptPage, body []byte) error {
 // extension tells people what is in a page. Usage reports, which bear the names
 // of Graph's functions, are CSV.
 func extension(source string) string {
-	if strings.HasPrefix(source, "get") {
+	if strings.HasPrefix(source, "get") || source == pipeline.LicenseTerms {
 		return ".csv"
 	}
 	return ".json"

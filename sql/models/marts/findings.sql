@@ -65,12 +65,13 @@ said as (
       when 'over_assigned' then cast(units as varchar) || ' units more are assigned than bought'
       else cast(units as varchar) || ' units have expired and are in their grace period'
     end as finding,
-    case rule
-      when 'idle_licenses' then 'select * from license_assignments where activity_status in (''inactive'', ''never_active'')'
-      when 'disabled_holders' then 'select * from license_assignments where not account_enabled'
-      when 'guest_holders' then 'select * from license_assignments where is_guest'
-      else 'select * from license_positions where true'
-    end || ' and tenant_id = ''' || tenant_id || ''' and sku_id = ''' || sku_id || '''' as query
+    'select * from ' || case when rule in ('idle_licenses', 'disabled_holders', 'guest_holders') then 'license_assignments' else 'license_positions' end
+      || ' where tenant_id = ''' || tenant_id || ''' and sku_id = ''' || sku_id || '''' || case rule
+        when 'idle_licenses' then ' and activity_status in (''inactive'', ''never_active'')'
+        when 'disabled_holders' then ' and not account_enabled'
+        when 'guest_holders' then ' and is_guest'
+        else ''
+      end as query
   from priced
   union all
   select

@@ -6,6 +6,7 @@ select
   sku_id,
   service,
   last_activity_date,
+  days_since_last_activity,
   activity_status
 from {{ ref('int_license_activity') }}
 where activity_basis = 'service'
