@@ -184,7 +184,7 @@ var addOns = []struct {
 	{powerBIPro, 13, 50, func(m int) bool { return m != e5 }},
 	{visioP2, 27, 50, nil},
 	{projectP3, 33, 50, nil},
-	{copilot, 7, 90, func(m int) bool { return m == e5 || m == e3 }},
+	{copilot, 8, 90, func(m int) bool { return m == e5 || m == e3 }},
 	{flowFree, 4, 20, nil},
 	{fabricFree, 6, 0, nil},
 	{businessCentral, 34, 0, nil},
