@@ -201,6 +201,9 @@ func (p *pass) giveBack() {
 func (p *pass) learn(resp *http.Response, now time.Time) {
 	p.pacer.mu.Lock()
 	defer p.pacer.mu.Unlock()
+	for _, s := range p.slots {
+		s.answered = now
+	}
 	own, app := p.lanes[0], p.lanes[1]
 	scope, said := throttleScope(resp.Header)
 	narrowed := own

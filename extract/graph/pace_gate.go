@@ -26,12 +26,14 @@ func newGate(l Limit, kept bool) gate {
 	}
 }
 
-// margin is how much longer a span is taken than published, as a fraction: requests
-// are counted when they arrive, and not all are on their way for the same time. In
-// the shortest span it is 0.3 s.
+// margin is how long a request is taken to be under way before Graph counts it, as a
+// fraction of the limit's span: 0.3 s in the shortest. An answer that comes sooner
+// says more, but Graph counts a request when it arrives, and not when it is done.
 const margin = 0.03
 
-func widened(per time.Duration) time.Duration { return per + time.Duration(margin*float64(per)) }
+// maxMargin is how far the margin grows when Graph refuses what should go through,
+// for then requests may be under way for longer.
+const maxMargin = 4 * margin
 
 // window is a limit on requests that holds in every span of time, wherever it
 // begins. It is as many permits as the limit has units; a permit that was used is
@@ -49,12 +51,13 @@ type window struct {
 	next    int     // the permit to be taken next
 	last    *slot   // the last that was taken
 
+	margin  float64   // fraction of the span
 	stretch float64   // of the span; 1 while nothing is refused
-	slowed  time.Time // when it was last made longer
+	slowed  time.Time // when a refusal last made them larger
 }
 
 func newWindow(l Limit, kept bool) *window {
-	return &window{limit: l, kept: kept, permits: make([]*slot, l.Units), stretch: 1}
+	return &window{limit: l, kept: kept, permits: make([]*slot, l.Units), margin: margin, stretch: 1}
 }
 
 // reserve takes one permit, whatever the units.
@@ -67,7 +70,7 @@ func (w *window) reserve(now time.Time, _ int) *slot {
 }
 
 func (w *window) span() time.Duration {
-	return time.Duration(w.stretch * float64(widened(w.limit.Per)))
+	return time.Duration(w.stretch * float64(w.limit.Per))
 }
 
 // gap is the least time between two requests.
@@ -88,7 +91,7 @@ const (
 
 func (w *window) refused(now time.Time) {
 	if w.kept && now.Sub(w.slowed) >= w.limit.Per {
-		w.stretch, w.slowed = min(w.stretch*slower, maxStretch), now
+		w.stretch, w.margin, w.slowed = min(w.stretch*slower, maxStretch), min(w.margin*2, maxMargin), now
 	}
 }
 
@@ -97,8 +100,9 @@ func (w *window) answered() { w.stretch = max(w.stretch-faster, 1) }
 // slot is the use of a permit: expected, used, or given back.
 type slot struct {
 	gate     gate
-	window   *window // the gate, nil when it is a bucket
-	at       time.Time
+	window   *window   // the gate, nil when it is a bucket
+	at       time.Time // when the request leaves or left
+	answered time.Time // zero until then
 	state    slotState
 	before   *slot // from whom the permit comes; nil when it is new, and once the slot is used
 	previous *slot // who was taken last before this one; nil likewise
@@ -139,7 +143,7 @@ func (s *slot) permitFree(now time.Time) time.Time {
 	if s.state == slotGivenBack {
 		return s.before.permitFree(now)
 	}
-	return s.leaves(now).Add(s.window.span())
+	return s.counted(now).Add(s.window.span())
 }
 
 // gapOver is when the slot is far enough in the past for the next.
@@ -161,6 +165,15 @@ func (s *slot) leaves(now time.Time) time.Time {
 	return later(s.at, now)
 }
 
+// counted is when Graph has counted the slot's request at the latest.
+func (s *slot) counted(now time.Time) time.Time {
+	latest := s.leaves(now).Add(time.Duration(s.window.margin * float64(s.window.limit.Per)))
+	if !s.answered.IsZero() && s.answered.Before(latest) {
+		return s.answered
+	}
+	return latest
+}
+
 // use says that the request leaves now. It may be said again when it leaves later.
 func (s *slot) use(now time.Time) {
 	if s.window != nil && s.state == slotExpected {
@@ -180,7 +193,7 @@ type bucket struct {
 
 func newBucket(l Limit) *bucket {
 	burst := l.Units / 64
-	perSecond := float64(l.Units-burst) / widened(l.Per).Seconds()
+	perSecond := float64(l.Units-burst) / ((1 + margin) * l.Per.Seconds())
 	return &bucket{rate.NewLimiter(rate.Limit(perSecond), burst)}
 }
 

@@ -34,10 +34,12 @@ var publishedRules = []rule{
 }
 
 // metered is Graph and its login host for any number of tenants of one size. It is
-// far away: an answer takes from 60 to 220 ms, and lies empty in its pages.
+// far away: a request or an answer takes from 30 to 110 ms, unless changed. Pages
+// are empty.
 type metered struct {
 	users, signIns int // of each tenant
 	rules          []rule
+	mostTrip       time.Duration
 
 	mu      sync.Mutex
 	random  *rand.Rand
@@ -54,7 +56,7 @@ const (
 
 func newMetered(users, signIns int, rules []rule) *metered {
 	return &metered{
-		users: users, signIns: signIns, rules: rules, random: rand.New(rand.NewPCG(1, 2)),
+		users: users, signIns: signIns, rules: rules, mostTrip: mostTrip, random: rand.New(rand.NewPCG(1, 2)),
 		counted: map[string][]time.Time{}, served: map[string]int{},
 	}
 }
@@ -69,7 +71,7 @@ func (m *metered) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (m *metered) travel(ctx context.Context) error {
 	m.mu.Lock()
-	d := leastTrip + time.Duration(m.random.Int64N(int64(mostTrip-leastTrip)))
+	d := leastTrip + time.Duration(m.random.Int64N(int64(m.mostTrip-leastTrip)))
 	m.mu.Unlock()
 	return sleep(ctx, d)
 }
@@ -252,6 +254,21 @@ func TestPaceOfATenant(t *testing.T) {
 			}
 			if waited := client.Stats().Waited; len(waited) > 0 {
 				t.Errorf("waited %v", waited)
+			}
+		})
+	})
+
+	t.Run("a bad road is learned from the first refusal", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMetered(0, 500_000, publishedRules)
+			m.mostTrip = 700 * time.Millisecond
+			took := run(t, sources, m.client(t, 1, nil))
+			t.Logf("took %v, %d refused", took, len(m.refused))
+			if n := len(m.refused); n == 0 || n > 4 {
+				t.Errorf("%d requests were refused", n)
+			}
+			if limit := bound(500, 5, 10*time.Second) * 5 / 4; took > limit {
+				t.Errorf("took %v, want at most %v", took, limit)
 			}
 		})
 	})
