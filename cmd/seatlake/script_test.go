@@ -25,6 +25,8 @@ func TestMain(m *testing.M) {
 			a.sleep = impatient
 			os.Exit(a.main())
 		},
+		"xdg-open": browse, // stand in for a browser
+		"open":     browse,
 	})
 }
 
@@ -59,6 +61,7 @@ var scriptNow = time.Date(2026, 10, 8, 6, 0, 0, 0, time.UTC)
 //
 //	graph [-users N] [-sign-ins N] [-seed S] [-folder DIR] [-concealed] [-no-premium]
 //	      [-deny PERMISSION,...] [-page-size N] [-value-first] [-fault KIND:SOURCE:PAGE[:TIMES]]...
+//	      and how people and machines sign in; see loginFlags
 func cmdGraph(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("graph cannot be negated")
@@ -79,6 +82,7 @@ func cmdGraph(ts *testscript.TestScript, neg bool, args []string) {
 	flags.StringVar(&deny, "deny", "", "")
 	flags.IntVar(&o.PageSize, "page-size", 0, "")
 	flags.Func("fault", "", func(s string) error { faults = append(faults, s); return nil })
+	logins := newLoginFlags(flags)
 	ts.Check(flags.Parse(args))
 	if deny != "" {
 		o.Deny = strings.Split(deny, ",")
@@ -100,6 +104,7 @@ func cmdGraph(ts *testscript.TestScript, neg bool, args []string) {
 	server, err := tenant.Serve(context.Background())
 	ts.Check(err)
 	ts.Defer(func() { server.Close() })
+	ts.Check(logins.apply(ts, server))
 
 	ts.Setenv("SEATLAKE_CLIENT_SECRET", graphsim.DefaultClientSecret)
 	ts.Setenv("GRAPH", server.GraphURL)
