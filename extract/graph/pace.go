@@ -330,12 +330,6 @@ func (t *pace) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// signedIn makes sure that there is a token.
-func (c *Client) signedIn(ctx context.Context) error {
-	_, err := c.token.get(ctx)
-	return err
-}
-
 // enter returns when the request may leave.
 func (t *pace) enter(ctx context.Context, p *pass) error {
 	for {
@@ -377,4 +371,10 @@ func (t *pace) heldBack(ctx context.Context, p *pass) (time.Time, error) {
 		p.waited(until)
 	}
 	return now, nil
+}
+
+// signedIn makes sure that there is a token.
+func (c *Client) signedIn(ctx context.Context) error {
+	_, err := c.token.get(ctx)
+	return err
 }

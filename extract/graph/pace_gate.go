@@ -14,10 +14,11 @@ type gate interface {
 }
 
 // newGate is exact for limits that a run comes near, and small for those that are
-// far away. The latter are not there at all where they are not known to hold.
+// far away or count units of different requests. The latter are not there at all
+// where they are not known to hold.
 func newGate(l Limit, kept bool) gate {
 	switch {
-	case l.Units <= 1000:
+	case l.Units <= 1000 && l.Of != Directory:
 		return newWindow(l, kept)
 	case kept:
 		return newBucket(l)
@@ -60,7 +61,7 @@ func newWindow(l Limit, kept bool) *window {
 	return &window{limit: l, kept: kept, permits: make([]*slot, l.Units), margin: margin, stretch: 1}
 }
 
-// reserve takes one permit, whatever the units.
+// reserve takes one permit: a request is one unit.
 func (w *window) reserve(now time.Time, _ int) *slot {
 	s := &slot{gate: w, window: w, before: w.permits[w.next], previous: w.last}
 	w.permits[w.next], w.last = s, s
@@ -185,15 +186,15 @@ func (s *slot) use(now time.Time) {
 // giveBack says that the request does not leave.
 func (s *slot) giveBack() { s.state = slotGivenBack }
 
-// bucket is a limit so large that no list of slots is kept for it. A burst of b
-// units and a rate of (limit - b) per span stay within the limit in every span.
+// bucket is a limit for which no list of slots is kept. A burst of b units and a rate
+// of (limit - b) per span stay within the limit in every span.
 type bucket struct {
 	limiter *rate.Limiter
 }
 
 func newBucket(l Limit) *bucket {
-	burst := l.Units / 64
-	perSecond := float64(l.Units-burst) / ((1 + margin) * l.Per.Seconds())
+	burst := max(l.Units/64, 8) // no read that is published costs more
+	perSecond := float64(max(l.Units-burst, 1)) / ((1 + margin) * l.Per.Seconds())
 	return &bucket{rate.NewLimiter(rate.Limit(perSecond), burst)}
 }
 

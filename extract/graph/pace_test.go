@@ -157,8 +157,8 @@ func TestBucket(t *testing.T) {
 
 	t.Run("lets no span have more than its limit", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
-			limit := Limit{Units: 3500, Per: 10 * time.Second}
-			b := newBucket(limit)
+			limit := Limit{Of: Directory, Units: rapid.SampledFrom([]int{20, 200, 3500}).Draw(t, "limit"), Per: 10 * time.Second}
+			b := newGate(limit, true)
 			now := start
 			type use struct {
 				at    time.Time
@@ -167,7 +167,7 @@ func TestBucket(t *testing.T) {
 			var uses []use
 			for range 400 {
 				now = now.Add(time.Duration(rapid.SampledFrom([]int{0, 0, 0, 1, 30, 500}).Draw(t, "ms")) * time.Millisecond)
-				units := rapid.IntRange(1, 50).Draw(t, "units")
+				units := rapid.IntRange(1, max(8, limit.Units/64)).Draw(t, "units")
 				now = later(now, b.reserve(now, units).due(now))
 				uses = append(uses, use{now, units})
 			}
