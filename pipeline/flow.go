@@ -13,7 +13,8 @@ const pagesAhead = 2
 
 // ahead reads pages in a goroutine of its own, because links are short-lived and
 // nothing slow may stand between two requests. The goroutine ends before the
-// returned sequence does.
+// returned sequence does. Here pages end: each is lent to the loop body, and
+// released when that has decoded it or does not come to it.
 func ahead(ctx context.Context, in Pages) Pages {
 	return func(yield func(*Page, error) bool) {
 		type answer struct {
@@ -30,14 +31,22 @@ func ahead(ctx context.Context, in Pages) Pages {
 				select {
 				case waiting <- answer{page, err}:
 				case <-ctx.Done():
+					page.Release()
 					return
 				}
 			}
 		}()
-		defer func() { <-done }()
+		defer func() {
+			for a := range waiting {
+				a.page.Release()
+			}
+			<-done
+		}()
 		defer cancel()
 		for a := range waiting {
-			if !yield(a.page, a.err) || a.err != nil {
+			more := yield(a.page, a.err)
+			a.page.Release()
+			if !more || a.err != nil {
 				return
 			}
 		}

@@ -1,9 +1,11 @@
 package pipeline
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -19,11 +21,12 @@ type Page struct {
 	Number    int       // from 1, within the source
 	Request   string    // path and query as sent, without host, token or pre-authenticated link
 	RequestID string    // Graph's request-id, for support cases
-	Coding    string    // content coding of Body: "gzip" or "" (identity)
+	Coding    string    // content coding of the body: "gzip" or "" (identity)
 	Body      []byte    // the answer's bytes as they came over the wire; belongs to the page
+	Spool     *Spool    // holds those bytes in place of Body; else nil
 	Observed  time.Time // UTC, when the answer began to arrive
 
-	text []byte // Body without its coding, once Text was called
+	text []byte // the body without its coding, once Text was called
 }
 
 // Pad is how many zero bytes can be read behind a page's text, so that a scanner
@@ -40,11 +43,15 @@ func (p *Page) Text() ([]byte, error) {
 	if p.text != nil {
 		return p.text, nil
 	}
+	body, err := p.body()
+	if err != nil {
+		return nil, err
+	}
 	switch p.Coding {
 	case "":
-		p.text = append(make([]byte, 0, len(p.Body)+Pad), p.Body...)
+		p.text = append(make([]byte, 0, len(body)+Pad), body...)
 	case "gzip":
-		text, err := gunzip(p.Body)
+		text, err := gunzip(body)
 		if err != nil {
 			return nil, fmt.Errorf("gunzip: %w", err)
 		}
@@ -61,19 +68,31 @@ func (p *Page) Text() ([]byte, error) {
 // A truncated or corrupt body is an error of Read, at the latest where the text
 // ends. The caller closes the reader.
 func (p *Page) Reader() (io.ReadCloser, error) {
+	raw, err := p.Raw()
+	if err != nil {
+		return nil, err
+	}
 	switch p.Coding {
 	case "":
-		return io.NopCloser(bytes.NewReader(p.Body)), nil
+		return raw, nil
 	case "gzip":
-		r, err := gzip.NewReader(bytes.NewReader(p.Body))
+		r, err := gzip.NewReader(bufio.NewReaderSize(raw, spoolBuffer))
 		if err != nil {
-			return nil, fmt.Errorf("gunzip: %w", err)
+			return nil, errors.Join(fmt.Errorf("gunzip: %w", err), raw.Close())
 		}
-		return r, nil
+		return &inflated{Reader: r, raw: raw}, nil
 	default:
-		return nil, p.unknownCoding()
+		return nil, errors.Join(p.unknownCoding(), raw.Close())
 	}
 }
+
+// inflated is a text being read from a body.
+type inflated struct {
+	*gzip.Reader
+	raw io.Closer
+}
+
+func (r *inflated) Close() error { return errors.Join(r.Reader.Close(), r.raw.Close()) }
 
 func (p *Page) unknownCoding() error {
 	return fmt.Errorf("content coding %q is not known; gzip and identity are", p.Coding)
@@ -116,7 +135,7 @@ func gunzip(body []byte) ([]byte, error) {
 }
 
 // Pages is a source's answers in order. It may be ranged over once; an error
-// ends it.
+// ends it. A page belongs to whoever it is yielded to, who releases it.
 type Pages = iter.Seq2[*Page, error]
 
 // Window is the half-open span [From, To) of event time that a source is asked

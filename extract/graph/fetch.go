@@ -39,14 +39,14 @@ func (c *Client) fetch(ctx context.Context, source string, number int, u *url.UR
 	if err != nil {
 		return nil, "", err
 	}
-	e.Kind, e.Attempt, e.Bytes = Answered, attempts, len(page.Body)
+	e.Kind, e.Attempt, e.Bytes = Answered, attempts, int(page.Size())
 	c.config.Progress(e)
 	return page, next, nil
 }
 
 // collection makes one attempt at a page of JSON.
 func (c *Client) collection(ctx context.Context, source string, u *url.URL) (*pipeline.Page, string, error) {
-	a, err := c.get(ctx, c.graph, u)
+	a, err := c.get(ctx, c.graph, u, false)
 	if err != nil {
 		return nil, "", err
 	}
@@ -72,7 +72,7 @@ func (c *Client) collection(ctx context.Context, source string, u *url.URL) (*pi
 // good for some minutes and needs no token, so it is followed at once, bare, and
 // then forgotten. Some reports come in the answer itself.
 func (c *Client) report(ctx context.Context, source string, u *url.URL) (*pipeline.Page, error) {
-	a, err := c.get(ctx, c.graph, u)
+	a, err := c.get(ctx, c.graph, u, true)
 	if err != nil {
 		return nil, err
 	}
@@ -88,15 +88,20 @@ func (c *Client) report(ctx context.Context, source string, u *url.URL) (*pipeli
 	}
 	page := file.page(source)
 	page.Request, page.RequestID = a.request, a.requestID
-	text, err := page.Reader()
-	if err != nil {
-		return nil, c.damaged(a, err)
-	}
-	defer text.Close()
-	if err := decode.CheckCSV(text); err != nil {
+	if err := checkReport(page); err != nil {
+		page.Release()
 		return nil, c.damaged(a, err)
 	}
 	return page, nil
+}
+
+func checkReport(page *pipeline.Page) error {
+	text, err := page.Reader()
+	if err != nil {
+		return err
+	}
+	defer text.Close()
+	return decode.CheckCSV(text)
 }
 
 // download follows a report's link. Its errors say nothing of the link but its
@@ -112,7 +117,7 @@ func (c *Client) download(ctx context.Context, a *answer) (*answer, error) {
 		return nil, fmt.Errorf("%w: the report's link leads to %s://%s, which is not a host of Microsoft's reports "+
 			"(GET %s%s); if it is one, add it to the report hosts", errRefused, link.Scheme, host, a.path, idText(a.requestID))
 	}
-	file, err := c.get(ctx, c.bare, link)
+	file, err := c.get(ctx, c.bare, link, true)
 	if err == nil && file.status == http.StatusOK {
 		return file, nil
 	}
@@ -163,13 +168,14 @@ type answer struct {
 	location   string // of a redirect; a secret
 	coding     string
 	body       []byte
+	spool      *pipeline.Spool // holds the body in place of it; else nil
 	retryAfter time.Duration
 	observed   time.Time
 }
 
-// get sends one request and reads its answer to the end. An error is a *fault
-// when another attempt may succeed.
-func (c *Client) get(ctx context.Context, via http.RoundTripper, u *url.URL) (*answer, error) {
+// get sends one request and reads its answer to the end; a long report is spooled.
+// An error is a *fault when another attempt may succeed.
+func (c *Client) get(ctx context.Context, via http.RoundTripper, u *url.URL, report bool) (*answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, err
@@ -190,26 +196,34 @@ func (c *Client) get(ctx context.Context, via http.RoundTripper, u *url.URL) (*a
 		retryAfter: retryAfter(resp, c.config.Now()),
 		observed:   c.config.Now().UTC(),
 	}
-	most := int64(maxBody)
 	if a.status != http.StatusOK {
-		most = maxErrorBody
+		// Of a refusal, the status counts; its text may be cut.
+		a.body, _ = readBody(resp, maxErrorBody)
+		return a, nil
+	}
+	most := int64(maxBody)
+	if report {
+		most = pipeline.MaxHeld
 	}
 	a.body, err = readBody(resp, most)
+	if err == nil && int64(len(a.body)) > most && report {
+		a.spool, err = c.spool(a.body, resp.Body, maxBody)
+		a.body = nil
+	}
 	switch {
-	case a.status != http.StatusOK:
-		// Of a refusal, the status counts; its text may be cut.
+	case errors.Is(err, errNoSpool):
+		return nil, err
+	case errors.Is(err, errTooLong), err == nil && int64(len(a.body)) > most:
+		return nil, fmt.Errorf("the answer is larger than %d bytes", maxBody)
 	case err != nil:
 		return nil, c.damaged(a, err)
-	case int64(len(a.body)) > most:
-		return nil, fmt.Errorf("the answer is larger than %d bytes", most)
 	}
 	return a, nil
 }
 
-// readBody reads a body as it comes: a page is those bytes, so that a host which
-// sends a report without gzip makes a page as long as the report. A length that the
-// answer states is believed once some of it has come, and costs no copies of a long
-// body. It reads at most one byte more than a body may have.
+// readBody reads a body as it comes. A length that the answer states is believed
+// once some of it has come, and costs no copies of a long body. It reads at most
+// one byte more than a body may have.
 func readBody(resp *http.Response, most int64) ([]byte, error) {
 	stated := min(resp.ContentLength, most)
 	in := io.LimitReader(resp.Body, most+1)
@@ -246,7 +260,7 @@ func coding(header string) string {
 func (a *answer) page(source string) *pipeline.Page {
 	return &pipeline.Page{
 		Source: source, Request: a.request, RequestID: a.requestID,
-		Coding: a.coding, Body: a.body, Observed: a.observed,
+		Coding: a.coding, Body: a.body, Spool: a.spool, Observed: a.observed,
 	}
 }
 

@@ -63,6 +63,11 @@ type Config struct {
 	Attempts int           // per request, the first included; 0: 6
 	Silence  time.Duration // how long a server may send nothing; 0: 2 minutes
 
+	// SpoolDir is where the bodies of long reports are kept while they are read,
+	// a temporary file each, which goes when its page is released. "" is the
+	// system's directory for such files.
+	SpoolDir string
+
 	Progress  func(Event) // may be nil; called from several goroutines
 	UserAgent string      // "" : "seatlake"
 }

@@ -110,6 +110,7 @@ func (k *Keeper) Keep(ctx context.Context, source string, pages pipeline.Pages) 
 				err = ctx.Err()
 			}
 			if err != nil {
+				page.Release()
 				gap, ok := pipeline.AsGap(err)
 				if !ok {
 					yield(nil, err)
@@ -123,6 +124,7 @@ func (k *Keeper) Keep(ctx context.Context, source string, pages pipeline.Pages) 
 				break
 			}
 			if err := s.keep(page); err != nil {
+				page.Release()
 				yield(nil, fmt.Errorf("keep page %d: %w", page.Number, err))
 				return
 			}
@@ -172,7 +174,7 @@ func (s *keeping) keep(page *pipeline.Page) error {
 	}
 	p := keptPage{
 		Name: fmt.Sprintf("%06d%s", page.Number, extension(s.at.Source)), Number: page.Number, Request: page.Request, RequestID: page.RequestID,
-		Coding: page.Coding, Observed: page.Observed.UTC(), Size: int64(len(page.Body)), SHA256: hashOf(page.Body),
+		Coding: page.Coding, Observed: page.Observed.UTC(), Size: page.Size(), SHA256: page.SHA256(),
 	}
 	switch page.Coding {
 	case "":
@@ -190,7 +192,7 @@ func (s *keeping) keep(page *pipeline.Page) error {
 			return err
 		}
 	}
-	if err := s.write(p, page.Body); err != nil {
+	if err := s.write(p, page); err != nil {
 		return err
 	}
 	s.at.Pages = append(s.at.Pages, p)
@@ -219,13 +221,8 @@ func (s *keeping) goOn() (err error) {
 }
 
 // write writes a page, then its line.
-func (s *keeping) write(p keptPage, body []byte) error {
-	f, err := s.store.create(s.dir + "/" + p.Name)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(body)
-	if err := errors.Join(err, f.close()); err != nil {
+func (s *keeping) write(p keptPage, page *pipeline.Page) error {
+	if err := s.store.place(s.dir+"/"+p.Name, page); err != nil {
 		return err
 	}
 	line, err := json.Marshal(p)

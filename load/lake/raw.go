@@ -156,19 +156,25 @@ func (r *rawSource) page(ctx context.Context, source string, p keptPage) (*pipel
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	page := &pipeline.Page{
+		Source: source, Number: p.Number, Request: p.Request, RequestID: p.RequestID,
+		Coding: p.Coding, Observed: p.Observed,
+	}
 	name := rawPath(r.run, source, p.Name)
-	body, err := r.store.read(name)
+	var err error
+	if p.Size > pipeline.MaxHeld && extension(source) == ".csv" {
+		page.Spool, err = r.store.spooled(name)
+	} else {
+		page.Body, err = r.store.read(name)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("it is listed and cannot be read: %w; restore it, or read Graph again with `seatlake run`", err)
 	}
-	if int64(len(body)) != p.Size || hashOf(body) != p.SHA256 {
+	if page.Size() != p.Size || page.SHA256() != p.SHA256 {
 		return nil, fmt.Errorf("%s is damaged: its %d bytes are not the %d that came from Graph (SHA-256 differs): restore it, or read Graph again with `seatlake run`",
-			r.store.path(name), len(body), p.Size)
+			r.store.path(name), page.Size(), p.Size)
 	}
-	return &pipeline.Page{
-		Source: source, Number: p.Number, Request: p.Request, RequestID: p.RequestID,
-		Coding: p.Coding, Body: body, Observed: p.Observed,
-	}, nil
+	return page, nil
 }
 
 // RawRun is a run whose pages are kept.

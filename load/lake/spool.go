@@ -1,0 +1,72 @@
+package lake
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"seatlake/pipeline"
+)
+
+// Spool is a directory for pages that are too long to be held. It is on the lake's
+// file system, so that keeping such a page copies nothing. What a dead process
+// leaves in it is swept away with its other unfinished files.
+type Spool struct{ scratch *scratch }
+
+// Spool makes a directory for a run's long pages. The caller closes it.
+func (l *Lake) Spool() (*Spool, error) {
+	s, err := l.store.scratch("spool")
+	if err != nil {
+		return nil, err
+	}
+	return &Spool{s}, nil
+}
+
+// Dir is where the directory is.
+func (s *Spool) Dir() string { return s.scratch.store.path(s.scratch.dir) }
+
+// Close removes the directory and all that is still in it.
+func (s *Spool) Close() error { return s.scratch.remove() }
+
+// spooled is a file of the lake as a page's body.
+func (s *store) spooled(name string) (*pipeline.Spool, error) {
+	info, err := s.stat(name)
+	if err != nil {
+		return nil, err
+	}
+	sum, err := s.hash(name)
+	if err != nil {
+		return nil, err
+	}
+	return &pipeline.Spool{Path: s.path(name), Size: info.Size(), SHA256: sum}, nil
+}
+
+// place makes a new file of a page's body. A spooled one is not written again, but
+// gets a second name if its file system allows that. The error of a name that is
+// taken is fs.ErrExist.
+func (s *store) place(name string, page *pipeline.Page) error {
+	if page.Spool != nil {
+		err := s.do("link", name, func() error { return os.Link(page.Spool.Path, s.path(name)) })
+		if !cannotLink(err) {
+			return err
+		}
+	}
+	body, err := page.Raw()
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	f, err := s.create(name)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, body)
+	return errors.Join(err, f.close())
+}
+
+// cannotLink says that a file is out of reach for another name.
+func cannotLink(err error) bool {
+	return errors.Is(err, syscall.EXDEV) || errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported)
+}
