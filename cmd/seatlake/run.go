@@ -109,7 +109,12 @@ func parseTasks(names []string) ([]task, error) {
 func (b *batch) tenant(ctx context.Context, lk *lake.Lake, parts *parts, t Tenant, s *TenantSummary) (*pipeline.Published, error) {
 	asked := ctx // to stop; what is in hand is finished
 	ctx = patient(ctx)
-	client, err := b.client(asked, t)
+	spool, err := lk.Spool()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = spool.Close() }() // what is left in it is swept away by the next run
+	client, err := b.client(asked, t, spool.Dir())
 	if err != nil {
 		return nil, err
 	}
@@ -171,12 +176,13 @@ func (b *batch) tenant(ctx context.Context, lk *lake.Lake, parts *parts, t Tenan
 	return published, err
 }
 
-// client is Graph as one tenant's configuration says.
-func (b *batch) client(asked context.Context, t Tenant) (*graph.Client, error) {
+// client is Graph as one tenant's configuration says. It spools into the directory.
+func (b *batch) client(asked context.Context, t Tenant, spoolDir string) (*graph.Client, error) {
 	return graph.New(graph.Config{
 		Tenant: t.Name, Graph: t.Cloud.Graph, Login: t.Cloud.Login, DirectoryID: t.ID,
 		ClientID: t.Auth.ClientID, Credential: t.credential(),
 		Now: b.now, Sleep: hasten(asked, b.sleep), UserAgent: "seatlake/" + version(),
+		SpoolDir: spoolDir,
 		Progress: func(e graph.Event) {
 			if e.Wait > 0 {
 				b.reporter.Warn("retry", "tenant", t.Name, "source", e.Source, "wait", e.Wait.String(), "reason", e.Reason)
@@ -188,7 +194,7 @@ func (b *batch) client(asked context.Context, t Tenant) (*graph.Client, error) {
 // progress shows a run's sources as they are read.
 func (b *batch) progress(tenant string) pipeline.Progress {
 	return pipeline.Progress{
-		Page: func(source string, p *pipeline.Page) { b.reporter.Source(tenant, source).Page(len(p.Body)) },
+		Page: func(source string, p *pipeline.Page) { b.reporter.Source(tenant, source).Page(int(p.Size())) },
 		Rows: func(source string, n int64) { b.reporter.Source(tenant, source).Rows(n) },
 		Ended: func(source string, c []pipeline.Coverage) {
 			state := pipeline.Complete
