@@ -40,8 +40,10 @@ priced as (
   from {{ ref('license_positions') }} as p
   left join purchased as b on b.tenant_id = p.tenant_id and b.sku_id = p.sku_id
   left join terms as t on t.tenant_id = p.tenant_id and t.sku_id = p.sku_id
+  -- What was bought has a list price only while it is known how much was bought.
   left join {{ ref('list_prices') }} as l
     on l.sku_id = p.sku_id
+    and p.entitled_units is not null
     and p.as_of_date >= coalesce(l.effective_date, date '1970-01-01')
     and p.as_of_date < coalesce(l.ending_date, date '2200-01-01')
   where p.license_class = 'paid'
