@@ -138,6 +138,39 @@ func TestTransports(t *testing.T) {
 		}
 	})
 
+	t.Run("signing in posts to its two endpoints only", func(t *testing.T) {
+		cloud := newCloud(t, text(`{}`))
+		client := cloud.client()
+		login := cloud.URL + "/" + directoryID + "/oauth2/v2.0/"
+		other := strings.Replace(login, "127.0.0.1", "localhost", 1)
+		for _, tt := range []struct {
+			via  http.RoundTripper
+			to   string
+			goes bool
+		}{
+			{client.bare, login + "token", true},
+			{client.bare, login + "devicecode", true},
+			{client.bare, login + "authorize", false},
+			{client.bare, other + "token", false},
+			{client.bare, other + "devicecode", false},
+			{client.direct, login + "token", false},
+			{client.direct, login + "devicecode", false},
+			{client.graph, login + "token", false},
+		} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tt.to, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := tt.via.RoundTrip(req)
+			if err == nil {
+				discard(resp)
+			}
+			if (err == nil) != tt.goes || err != nil && !errors.Is(err, errRefused) {
+				t.Errorf("%s: %v", tt.to, err)
+			}
+		}
+	})
+
 	t.Run("the token goes to the Graph root only", func(t *testing.T) {
 		for _, to := range []string{"https://example.com/", "https://" + strings.TrimPrefix(cloud.URL, "http://"), "http://127.0.0.1:1/"} {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, to, nil)

@@ -105,7 +105,7 @@ func (c *Client) authHint(e *AuthError) string {
 	case 50011:
 		return "the redirect address is not registered: add http://localhost to the application's mobile and desktop platform"
 	case 53003:
-		return "a conditional access policy blocks the application: exclude it or allow this network in the policy for workload identities"
+		return "a conditional access policy blocks the sign-in: have it exclude the application or allow this network (for a person a policy for users, otherwise one for workload identities)"
 	case 50076, 50079:
 		return "multi-factor authentication is asked for: " + signInAgain + ", or use a method without a person, such as certificate"
 	case 700082, 70008, 70043:

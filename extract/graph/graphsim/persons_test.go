@@ -1,0 +1,193 @@
+package graphsim
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// ask sends a form to the login host, or a GET when there is none.
+func (c *client) ask(path string, form url.Values, header ...string) (int, http.Header, []byte) {
+	c.t.Helper()
+	method, body := http.MethodGet, io.Reader(nil)
+	if form != nil {
+		method, body = http.MethodPost, strings.NewReader(form.Encode())
+	}
+	req, err := http.NewRequestWithContext(c.t.Context(), method, c.s.LoginURL+path, body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	r, err := c.http.Do(req)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return r.StatusCode, r.Header, text
+}
+
+// field is a text of a JSON object.
+func field(t *testing.T, body []byte, name string) string {
+	t.Helper()
+	var v map[string]any
+	if err := json.Unmarshal(body, &v); err != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+	s, _ := v[name].(string)
+	return s
+}
+
+const oauth = "/" + DefaultTenantID + "/oauth2/v2.0/"
+
+func TestPeopleSignIn(t *testing.T) {
+	now := time.Date(2026, 10, 8, 9, 15, 2, 0, time.UTC)
+	_, c := open(t, Options{Now: now, Clock: func() time.Time { return now }})
+	scope := c.s.GraphURL + "/.default offline_access"
+	device := func() string {
+		_, _, body := c.ask(oauth+"devicecode", url.Values{"client_id": {DefaultClientID}, "scope": {scope}})
+		return field(t, body, "device_code")
+	}
+	poll := func(code string) (int, []byte) {
+		return c.tokenRequest(url.Values{"client_id": {DefaultClientID}, "grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {code}})
+	}
+	refresh := func(token string) (int, []byte) {
+		return c.tokenRequest(url.Values{"client_id": {DefaultClientID}, "grant_type": {"refresh_token"}, "refresh_token": {token}, "scope": {scope}})
+	}
+
+	t.Run("the answers have the shape of the samples", func(t *testing.T) {
+		c.s.Logins(Logins{Polls: []string{"authorization_pending"}})
+		_, _, body := c.ask(oauth+"devicecode", url.Values{"client_id": {DefaultClientID}, "scope": {scope}})
+		covers(t, shapeOf(t, body), shapeOf(t, sample(t, "200-devicecode.json")), "devicecode")
+		code := field(t, body, "device_code")
+		status, body := poll(code)
+		if status != http.StatusBadRequest {
+			t.Errorf("status %d", status)
+		}
+		same(t, body, sample(t, "400-authorization_pending.json"))
+		status, body = poll(code)
+		want := shapeOf(t, sample(t, "200-authorization-code.json"))
+		delete(want, ".id_token") // OpenID's, which nobody asks for here
+		covers(t, shapeOf(t, body), want, "token")
+		c.s.Logins(Logins{Refuse: map[string]int{"refresh_token": 700082}})
+		status, body = refresh(field(t, body, "refresh_token"))
+		if status != http.StatusBadRequest {
+			t.Errorf("status %d", status)
+		}
+		same(t, body, sample(t, "400-invalid_grant-700082-refresh-expired.json"))
+	})
+
+	t.Run("a refresh gives a new token and leaves the old one", func(t *testing.T) {
+		c.s.Logins(Logins{})
+		_, body := poll(device())
+		first := field(t, body, "refresh_token")
+		_, body = refresh(first)
+		second := field(t, body, "refresh_token")
+		if second == "" || second == first {
+			t.Errorf("after %q comes %q", first, second)
+		}
+		for _, token := range []string{first, second} {
+			if status, body := refresh(token); status != http.StatusOK {
+				t.Errorf("%d %s", status, body)
+			}
+		}
+		if status, _ := refresh("1.Aguess"); status != http.StatusBadRequest {
+			t.Errorf("a guess: %d", status)
+		}
+	})
+
+	t.Run("a refresh gives a new token and takes the old one when told to", func(t *testing.T) {
+		c.s.Logins(Logins{RefreshOnce: true})
+		_, body := poll(device())
+		first := field(t, body, "refresh_token")
+		if status, _ := refresh(first); status != http.StatusOK {
+			t.Errorf("status %d", status)
+		}
+		if status, _ := refresh(first); status != http.StatusBadRequest {
+			t.Errorf("status %d", status)
+		}
+	})
+
+	t.Run("a device's code works once, and for a quarter of an hour", func(t *testing.T) {
+		c.s.Logins(Logins{})
+		code := device()
+		if status, _ := poll(code); status != http.StatusOK {
+			t.Errorf("status %d", status)
+		}
+		if _, body := poll(code); field(t, body, "error") != "bad_verification_code" {
+			t.Errorf("%s", body)
+		}
+		code = device()
+		now = now.Add(15 * time.Minute)
+		if _, body := poll(code); field(t, body, "error") != "expired_token" {
+			t.Errorf("%s", body)
+		}
+	})
+
+	t.Run("a browser is sent to this machine only", func(t *testing.T) {
+		c.s.Logins(Logins{})
+		page := func(redirect string) (int, *url.URL) {
+			q := url.Values{"client_id": {DefaultClientID}, "response_type": {"code"}, "redirect_uri": {redirect}, "scope": {scope}, "state": {"s&t"},
+				"code_challenge": {"x"}, "code_challenge_method": {"S256"}}
+			status, header, _ := c.ask(oauth+"authorize?"+q.Encode(), nil)
+			u, err := url.Parse(header.Get("Location"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return status, u
+		}
+		status, to := page("http://localhost:53682")
+		if status != http.StatusFound || to.Host != "localhost:53682" || to.Query().Get("state") != "s&t" || to.Query().Get("code") == "" {
+			t.Errorf("%d %s", status, to)
+		}
+		for _, redirect := range []string{"http://127.0.0.1:53682", "https://example.com", "http://localhost:53682/path", ""} {
+			if status, to := page(redirect); status != http.StatusBadRequest || to.String() != "" {
+				t.Errorf("%q: %d %s", redirect, status, to)
+			}
+		}
+	})
+
+	t.Run("a public client has no secret", func(t *testing.T) {
+		status, body := c.tokenRequest(url.Values{"client_id": {DefaultClientID}, "grant_type": {"refresh_token"}, "refresh_token": {"x"}, "client_secret": {DefaultClientSecret}})
+		if status != http.StatusUnauthorized || !bytes.Contains(body, []byte("AADSTS700025")) {
+			t.Errorf("%d %s", status, body)
+		}
+	})
+}
+
+func TestMachinesSignIn(t *testing.T) {
+	_, c := open(t, Options{})
+	good := "?api-version=2018-02-01&resource=" + url.QueryEscape(c.s.GraphURL)
+	for _, tt := range []struct {
+		name, path string
+		header     []string
+		want       int
+	}{
+		{"the metadata service answers", IdentityPath + good, []string{"Metadata", "true"}, 200},
+		{"it wants its header", IdentityPath + good, nil, 400},
+		{"it refuses what was forwarded", IdentityPath + good, []string{"Metadata", "true", "X-Forwarded-For", "10.0.0.1"}, 400},
+		{"it wants its version", IdentityPath + "?resource=" + url.QueryEscape(c.s.GraphURL), []string{"Metadata", "true"}, 400},
+		{"it knows one client id", IdentityPath + good + "&client_id=x", []string{"Metadata", "true"}, 400},
+		{"it knows one resource", IdentityPath + "?api-version=2018-02-01&resource=https://example.com", []string{"Metadata", "true"}, 400},
+		{"App Service is not there", AppServicePath + good, []string{"X-IDENTITY-HEADER", ""}, 404},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if status, _, body := c.ask(tt.path, nil, tt.header...); status != tt.want {
+				t.Errorf("%d %s", status, body)
+			}
+		})
+	}
+}
