@@ -33,7 +33,10 @@ A run that was cut off is taken up where it stopped: its pages are not asked for
 again while they are younger than raw.resume_within and of the same UTC day.
 
 The first SIGINT or SIGTERM lets the pages in flight arrive, then stops: tenants
-whose pages have not all been read publish nothing. The second stops at once.`,
+whose pages have not all been read publish nothing. The second stops at once.
+
+Traces and metrics are pushed over OTLP (http/protobuf) when the environment says
+where to, as OTEL_EXPORTER_OTLP_ENDPOINT does.`,
 		Example: "  seatlake run -c seatlake.yaml\n  seatlake run --tenant contoso --task licenses,roster\n  seatlake run --if-due 24h",
 		Args:    cobra.NoArgs,
 		RunE: action(func(ctx context.Context, _ []string) error {
@@ -52,6 +55,8 @@ whose pages have not all been read publish nothing. The second stops at once.`,
 			}
 			batch := &batch{app: a, cfg: cfg, tasks: wanted, due: when, fresh: fresh, build: !noBuild, reporter: a.reporter()}
 			batch.summary.Started = a.now().UTC()
+			batch.telemetry = newTelemetry(ctx, a.env, batch.reporter.Warn)
+			defer batch.telemetry.close(ctx)
 			defer batch.reporter.Close()
 			for _, note := range cfg.Notes {
 				batch.reporter.Warn("configuration", "note", note)
@@ -108,7 +113,8 @@ func parseTasks(names []string) ([]task, error) {
 // returns nil when the tenant is not due.
 func (b *batch) tenant(ctx context.Context, lk *lake.Lake, parts *parts, t Tenant, s *TenantSummary) (*pipeline.Published, error) {
 	asked := ctx // to stop; what is in hand is finished
-	ctx = patient(ctx)
+	ctx, forget := patient(ctx)
+	defer forget()
 	spool, err := lk.Spool()
 	if err != nil {
 		return nil, err
@@ -145,9 +151,9 @@ func (b *batch) tenant(ctx context.Context, lk *lake.Lake, parts *parts, t Tenan
 	if !b.due.is(run.Started, past, jobs) {
 		return nil, nil
 	}
-	p := &pipeline.Pipeline{Dataset: lk, Jobs: jobs, Fixed: parts.fixed(), Now: b.now, Progress: b.progress(t.Name)}
+	p := &pipeline.Pipeline{Dataset: b.telemetry.dataset(lk), Jobs: jobs, Fixed: parts.fixed(), Now: b.now, Progress: b.progress(t.Name)}
 	if b.cfg.Raw.Retain <= 0 {
-		p.Source = &stopper{Source: b.source(client), asked: asked}
+		p.Source = &stopper{Source: b.telemetry.source(b.source(client)), asked: asked}
 		s.RunID = run.ID
 		b.reporter.Step("run begins", "tenant", t.Name, "run", run.ID)
 		return p.Run(ctx, run)
@@ -168,7 +174,7 @@ func (b *batch) tenant(ctx context.Context, lk *lake.Lake, parts *parts, t Tenan
 		b.reporter.Step("run is resumed", "tenant", t.Name, "run", run.ID, "kept_pages", keeper.Kept())
 	}
 	s.RunID = run.ID
-	p.Keeper, p.Source = keeper, &stopper{Source: keeper.Source(b.source(client)), asked: asked}
+	p.Keeper, p.Source = keeper, &stopper{Source: b.telemetry.source(keeper.Source(b.source(client))), asked: asked}
 	published, err := p.Run(ctx, run)
 	if errors.Is(err, pipeline.ErrOfPages) {
 		err = errors.Join(err, keeper.GiveUp(err))
@@ -182,9 +188,12 @@ func (b *batch) client(asked context.Context, t Tenant, spoolDir string) (*graph
 		Tenant: t.Name, Graph: t.Cloud.Graph, Login: t.Cloud.Login, DirectoryID: t.ID,
 		ClientID: t.Auth.ClientID, Credential: t.credential(),
 		Now: b.now, Sleep: hasten(asked, b.sleep), UserAgent: "seatlake/" + version(),
-		SpoolDir: spoolDir,
+		SpoolDir: spoolDir, Pacer: b.pacer,
 		Progress: func(e graph.Event) {
-			if e.Wait > 0 {
+			switch {
+			case e.Kind == graph.Throttled:
+				b.reporter.Step("waiting", "tenant", t.Name, "source", e.Source, "wait", e.Wait.String(), "reason", e.Reason)
+			case e.Wait > 0:
 				b.reporter.Warn("retry", "tenant", t.Name, "source", e.Source, "wait", e.Wait.String(), "reason", e.Reason)
 			}
 		},

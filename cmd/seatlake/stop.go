@@ -46,13 +46,16 @@ func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
 
 type patientKey struct{}
 
-// patient is ctx without the first signal's end; ctx itself when it knows of no
-// signals.
-func patient(ctx context.Context) context.Context {
-	if second, ok := ctx.Value(patientKey{}).(context.Context); ok {
-		return second
+// patient is ctx without the first signal's end, or ctx itself when it knows of
+// no signals. The caller calls stop.
+func patient(ctx context.Context) (_ context.Context, stop func()) {
+	second, ok := ctx.Value(patientKey{}).(context.Context)
+	if !ok {
+		return ctx, func() {}
 	}
-	return ctx
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	forget := context.AfterFunc(second, cancel)
+	return ctx, func() { forget(); cancel() }
 }
 
 // stopper ends a source between two pages once asked to: the pages in flight, of

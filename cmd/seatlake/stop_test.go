@@ -35,16 +35,18 @@ func TestUntilSignal(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if ctx.Err() != nil || patient(ctx).Err() != nil {
+	hard, forget := patient(ctx)
+	defer forget()
+	if ctx.Err() != nil || hard.Err() != nil {
 		t.Fatal("it has ended before any signal")
 	}
 	kill()
 	<-ctx.Done()
-	if patient(ctx).Err() != nil {
+	if hard.Err() != nil {
 		t.Error("patience ends with the first signal")
 	}
 	kill()
-	<-patient(ctx).Done()
+	<-hard.Done()
 	stop()
 	stop()
 }

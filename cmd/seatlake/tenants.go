@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"go.opentelemetry.io/otel/attribute"
 	"golang.org/x/sync/errgroup"
 
 	"seatlake/extract/graph"
@@ -27,11 +28,18 @@ type batch struct {
 
 	terms   *terms.File // nil when the configuration names none
 	summary Summary
+
+	telemetry *telemetry // nil when nobody watches
+
+	pacer *graph.Pacer // of all tenants, whose limits one application shares
 }
 
 // run reads the tenants side by side, each into a commit of its own, then builds
 // once. A tenant that fails does not keep the others from being published.
 func (b *batch) run(ctx context.Context, tenants []Tenant) error {
+	ctx, end := b.telemetry.span(ctx, "run", attribute.Int("tenants", len(tenants)))
+	defer func() { end("") }()
+	b.pacer = graph.NewPacer(nil)
 	parts, err := newParts(b.cfg.Catalog)
 	if err != nil {
 		return err
@@ -53,6 +61,7 @@ func (b *batch) run(ctx context.Context, tenants []Tenant) error {
 		s := &b.summary.Tenants[i]
 		s.Tenant = t.Name
 		group.Go(func() error {
+			ctx, end := b.telemetry.span(ctx, "tenant", attribute.String("tenant", t.Name))
 			s.Started = b.now().UTC()
 			var published *pipeline.Published
 			err := errInterrupted
@@ -64,6 +73,9 @@ func (b *batch) run(ctx context.Context, tenants []Tenant) error {
 			}
 			s.Ended = b.now().UTC()
 			s.end(published, err)
+			b.telemetry.count(ctx, s)
+			end(fault(s.Outcome), attribute.String("tenant_id", s.TenantID), attribute.String("run", s.RunID),
+				attribute.String("outcome", string(s.Outcome)), attribute.Int64("version", int64(s.Version)))
 			failures[i] = err
 			tell.Lock()
 			defer tell.Unlock()
@@ -75,6 +87,14 @@ func (b *batch) run(ctx context.Context, tenants []Tenant) error {
 		return err
 	}
 	return b.publish(ctx, lk, errors.Join(failures...))
+}
+
+// fault is an outcome that a span marks as an error.
+func fault(o Outcome) string {
+	if o == Published || o == NotDue {
+		return ""
+	}
+	return string(o)
 }
 
 // tell says what became of a tenant: its end, each table that is not complete,
@@ -125,9 +145,12 @@ func (b *batch) publish(ctx context.Context, lk *lake.Lake, failed error) error 
 		return &statusError{code: exitCheckFailed, err: errors.Join(err, failed)}
 	}
 	if b.build {
+		ctx, end := b.telemetry.span(ctx, "build", attribute.Int64("version", int64(last)))
 		if err := b.app.buildVersion(ctx, b.cfg, lk, last, b.reporter); err != nil {
+			end("failed")
 			return errors.Join(err, failed)
 		}
+		end("")
 		b.summary.Built = last
 	}
 	if failed != nil || gaps > 0 {
