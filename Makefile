@@ -18,6 +18,10 @@ demo: ## run everything against a simulated tenant
 test: ## run all tests
 	go test ./...
 
+.PHONY: sim
+sim: ## faults, deaths and tenants at random: SEEDS simulations (default 20) and 200 killed runs
+	go test ./cmd/seatlake -run '^(TestSimulation|TestKilledRunsGoOn)$$' -seeds $(or $(SEEDS),20) -kills 200 -timeout 60m -v
+
 .PHONY: vet
 vet: ## go vet
 	go vet ./...
