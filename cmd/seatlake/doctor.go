@@ -217,7 +217,6 @@ func (p *examined) examine(ctx context.Context) {
 
 	seen := map[string]error{}
 	var clock, reports graph.Probe
-	var unreadable int
 	for _, source := range probed {
 		if slices.Contains(p.cfg.Off, source) {
 			continue
@@ -234,21 +233,23 @@ func (p *examined) examine(ctx context.Context) {
 			p.unreachable(source, err)
 			return
 		}
-		if refused && !isOptional(source) {
-			unreadable++
-		}
 		if refused && gap.State == pipeline.Missing {
 			p.say(finding{Check: source, Status: warning, Found: gap.Reason, Costs: p.costs(source)})
-			err = nil
+			continue
 		}
 		if err == nil && probe.Note != "" {
 			err = errPartly
 		}
 		seen[source] = err
 	}
-	p.lost = unreadable == needed
+	p.lost = !slices.ContainsFunc(probed, func(source string) bool {
+		err, tried := seen[source]
+		return tried && !isOptional(source) && (err == nil || errors.Is(err, errPartly))
+	})
 	p.permissions(seen)
-	p.concealment(ctx, seen[pipeline.ReportSettings])
+	if err, tried := seen[pipeline.ReportSettings]; tried && err == nil {
+		p.concealment(ctx)
+	}
 	p.reportHost(reports)
 	p.clock(clock)
 }
@@ -259,9 +260,6 @@ var probed = []string{
 	pipeline.SubscribedSkus, pipeline.Users, pipeline.ReportActivations, pipeline.SignIns,
 	pipeline.ReportSettings, pipeline.UserRegistrationDetails, pipeline.Subscriptions,
 }
-
-// needed is how many of them a run needs.
-const needed = 4
 
 // errPartly says that users are readable, and their sign-in activity is not.
 var errPartly = errors.New("sign-in activity is denied")
@@ -305,7 +303,7 @@ type permission struct {
 // permissions are those a run makes use of. None of them can write.
 var permissions = []permission{
 	{"LicenseAssignment.Read.All", []string{"LicenseAssignment.ReadWrite.All", "Organization.Read.All", "Organization.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"},
-		"license_positions has no units"},
+		"license_positions has no units, and licences are told apart by the product catalogue in place of the tenant's own plans"},
 	{"User.Read.All", []string{"User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"},
 		"users, license_assignments and license_activity have no rows"},
 	{"Reports.Read.All", nil,
@@ -343,7 +341,7 @@ func (p *examined) permissions(seen map[string]error) {
 			case graph.Permission(source) != needs.name:
 			case err == nil || partly:
 				asked = true
-			case strings.Contains(err.Error(), "NonPremiumTenant"):
+			case notPremium(err):
 				asked, premium = true, false
 			default:
 				asked, lost = true, append(lost, p.costs(source))
@@ -371,6 +369,12 @@ func (p *examined) permissions(seen map[string]error) {
 			Cure:  "buy one licence of Entra ID P1; until then these services are not measurable, and nobody is called idle by them",
 		})
 	}
+}
+
+// notPremium says that Graph keeps a source closed to tenants without a licence.
+func notPremium(err error) bool {
+	e, ok := errors.AsType[*graph.Error](err)
+	return ok && e.Code == "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
 }
 
 // costs names the tables that sources feed.
@@ -440,10 +444,7 @@ func (p *examined) person() bool {
 }
 
 // concealment tells whether reports hide names.
-func (p *examined) concealment(ctx context.Context, unreadable error) {
-	if slices.Contains(p.cfg.Off, pipeline.ReportSettings) || unreadable != nil {
-		return // told by its permission
-	}
+func (p *examined) concealment(ctx context.Context) {
 	for page, err := range p.client.Pages(ctx, pipeline.ReportSettings, pipeline.Window{}) {
 		var setting struct{ DisplayConcealedNames *bool }
 		var text []byte
