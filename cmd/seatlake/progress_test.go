@@ -160,8 +160,8 @@ func TestReporterRedacts(t *testing.T) {
 				if strings.Contains(out.String(), canary) {
 					t.Errorf("the secret is in the log: %s", out)
 				}
-				if n := strings.Count(out.String(), redacted); n != 9 {
-					t.Errorf("%d values are redacted, want 9: %s", n, out)
+				if n := strings.Count(out.String(), redacted); n != 11 {
+					t.Errorf("%d values are redacted, want 11: %s", n, out)
 				}
 			})
 		}

@@ -72,7 +72,7 @@ func (s *stopper) Pages(ctx context.Context, source string, w pipeline.Window) p
 	return func(yield func(*pipeline.Page, error) bool) {
 		if s.inFlight(ctx, source, w, yield) {
 			s.flight.Lock() // waits for the pages of the other sources
-			s.flight.Unlock()
+			defer s.flight.Unlock()
 			yield(nil, errInterrupted)
 		}
 	}

@@ -77,8 +77,10 @@ func newTelemetry(ctx context.Context, env func(string) (string, bool), warn fun
 // that this program speaks.
 func pushes(env func(string) (string, bool), signal string, warn func(string, ...any)) bool {
 	get := func(name string) string {
-		v, _ := env(name)
-		return v
+		if v, set := env(name); set {
+			return v
+		}
+		return ""
 	}
 	if strings.EqualFold(get("OTEL_SDK_DISABLED"), "true") || strings.EqualFold(get("OTEL_"+signal+"_EXPORTER"), "none") {
 		return false
