@@ -46,6 +46,14 @@ check: test vet lint generated ## the hook, the pull request and the release gat
 bench: ## run the benchmarks beside the code
 	GOMAXPROCS=1 go test -run '^$$' -bench . -benchtime 2x ./extract/decode ./load/parquet ./transform
 
+.PHONY: bench-peers
+bench-peers: ## compare with the usual ways to do the same work; ARGS='-only decode'
+	cd bench && go run -mod=mod . $(ARGS)
+
+.PHONY: bench-memory
+bench-memory: ## measure a run's memory over 1,000,000 users and 10,000,000 sign-ins
+	cd bench && go run -mod=mod . -memory $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## fuzz every target for FUZZTIME (default 30s)
 	./.ci/fuzz $(or $(FUZZTIME),30s)
