@@ -239,8 +239,12 @@ func (l *Lake) rawRun(tenant, id string) (*RawRun, error) {
 		return nil, err
 	}
 	run := new(RawRun)
-	if err := json.Unmarshal(body, &run.Run); err != nil || run.ID != id || run.TenantID != tenant {
-		return nil, fmt.Errorf("%s is damaged (%v): restore it, or remove the directory %s", l.store.path(name), err, path.Dir(l.store.path(name)))
+	err = json.Unmarshal(body, &run.Run)
+	if err == nil && (run.ID != id || run.TenantID != tenant) {
+		err = fmt.Errorf("it is of run %s of tenant %s", run.ID, run.TenantID)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s is damaged (%w): restore it, or remove the directory %s", l.store.path(name), err, path.Dir(l.store.path(name)))
 	}
 	for _, q := range run.Requests {
 		if !sourceForm.MatchString(q.Source) {
