@@ -192,13 +192,17 @@ func writeTable(t *testing.T, dir string, table *schemas.Table, rows []map[strin
 	if err := e.exec(t.Context(), "create table rows ("+strings.Join(columns, ", ")+")"); err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range rows {
-		args := make([]any, len(names))
-		for i, n := range names {
-			args[i] = row[n]
+	hole := "(" + strings.Join(holes, ", ") + ")"
+	for some := range slices.Chunk(rows, 100) { // one statement for each row takes most of a test's time
+		var args []any
+		for _, row := range some {
+			for _, n := range names {
+				args = append(args, row[n])
+			}
 		}
-		if err := e.exec(t.Context(), "insert into rows values ("+strings.Join(holes, ", ")+")", args...); err != nil {
-			t.Fatalf("%s: %v: %v", table.Name, row, err)
+		insert := "insert into rows values " + strings.TrimSuffix(strings.Repeat(hole+", ", len(some)), ", ")
+		if err := e.exec(t.Context(), insert, args...); err != nil {
+			t.Fatalf("%s: %v: %v", table.Name, some, err)
 		}
 	}
 	path := filepath.Join(dir, table.Name+".parquet")

@@ -1,4 +1,5 @@
--- Grain: one row per tenant and term (line of the user's file) that its newest reading of what is bought has.
+-- Grain: one row per tenant and term (line of the user's file) that its newest reading of what is bought has. Where that could
+-- not be read, no term is known to be of a SKU, so there are none.
 -- Money is counted in whole numbers (ten-thousandths, cents), so that it is exact; halves of a cent are rounded up.
 with tenants as (
   select
@@ -7,7 +8,7 @@ with tenants as (
     t.logical_date
   from {{ ref('int_coverage') }} as s
   join {{ ref('int_coverage') }} as t on t.tenant_id = s.tenant_id and t.run_id = s.run_id
-  where s.table_name = 'graph_subscribed_skus' and t.table_name = 'license_terms'
+  where s.table_name = 'graph_subscribed_skus' and s.is_measured and t.table_name = 'license_terms'
 ),
 
 known as (
