@@ -47,8 +47,9 @@ func (w *workplace) empty() error { return os.RemoveAll(filepath.Join(w.dir, "la
 
 // measured is what an invocation took.
 type measured struct {
-	wall time.Duration
-	peak int64 // bytes of memory the process held at most; 0 where that is not known
+	wall      time.Duration
+	processor time.Duration // in all its threads
+	peak      int64         // bytes of memory the process held at most; 0 where that is not known
 }
 
 // run invokes the program on some cores. Coverage gaps are no failure: the server
@@ -70,7 +71,7 @@ func (c *command) run(w *workplace, cores int, arguments ...string) (measured, e
 	for {
 		select {
 		case err := <-ended:
-			m.wall = time.Since(start)
+			m.wall, m.processor = time.Since(start), p.ProcessState.UserTime()+p.ProcessState.SystemTime()
 			if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == 3 {
 				err = nil
 			}

@@ -30,6 +30,7 @@ type journey struct {
 	table  *schemas.Table
 	root   string // of the server
 	dir    string // for what is written
+	rules  []transform.Rule
 	runs   int
 }
 
@@ -80,15 +81,11 @@ func (j *journey) pipeline(source pipeline.Source, decoder pipeline.Decoder) err
 	stamp := transform.Stamp(j.table, id, base)
 	through := []pipeline.Transform{stamp}
 	if j.source == pipeline.SignIns {
-		rules, err := signInRules()
-		if err != nil {
-			return err
-		}
 		job.Shared = []pipeline.Transform{
 			transform.Within("created_date_time", job.Window),
 			transform.Distinct("id", transform.DistinctOptions{Scope: "created_date_time"}),
 		}
-		through = []pipeline.Transform{transform.SignInServices(rules), stamp}
+		through = []pipeline.Transform{transform.SignInServices(j.rules), stamp}
 	}
 	job.Outputs = []pipeline.Output{{Table: j.table, Through: through}}
 	p := &pipeline.Pipeline{Source: source, Dataset: lk, Jobs: []pipeline.Job{job}, Now: now}

@@ -38,12 +38,12 @@ func main() {
 	flag.IntVar(&n.selectedPages, "selected-pages", 60, "pages of 999 selected users")
 	flag.IntVar(&n.signInPages, "signin-pages", 24, "pages of 1000 sign-ins")
 	flag.IntVar(&n.reportRows, "report-rows", 100_000, "rows of each report")
-	onWall := flag.Bool("wall", false, "time one core by the clock on the wall, not by processor time: for machines that do nothing else")
+	flag.BoolVar(&b.onWall, "wall", false, "time one core by the clock on the wall, not by processor time: for machines that do nothing else")
 	profile := flag.String("cpuprofile", "", "write a profile of all contenders to this `file`")
 	flag.StringVar(&b.module, "module", "..", "`folder` of seatlake's module")
 	flag.Parse()
 	b.clock = processor
-	if *onWall {
+	if b.onWall {
 		b.clock = wall()
 	}
 	if *profile != "" {
@@ -103,6 +103,7 @@ type bench struct {
 	dir    string // for data and everything that is written
 	module string
 	clock  clock // of what one core does
+	onWall bool
 	rounds int
 	table  table
 }
