@@ -162,6 +162,7 @@ activity:
 licenses:
   include: ["*"]
   exclude: []
+  # terms: license_terms.csv # what is paid for them; see docs/figures.md
 
 # Sources that a run can do without are read when the tenant has them; false leaves
 # one out: subscriptions, user_registration_details, report_settings, copilot_usage.
