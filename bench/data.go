@@ -565,7 +565,7 @@ type sizes struct {
 const (
 	usersFull     = "users_full"
 	usersSelected = "users_sel"
-	signIns       = "signins"
+	signIns       = "sign_ins"
 	skus          = "skus"
 )
 

@@ -541,7 +541,7 @@ func (b *bench) kiota() error {
 		}
 		kind := "users"
 		if set.name == signIns {
-			kind = "signins"
+			kind = "sign_ins"
 		}
 		var theirs []time.Duration
 		times, err := contest(b.clock, b.rounds,
@@ -571,7 +571,7 @@ func (b *bench) memory(tenant tenantSize) error {
 	if tenant.users == 0 {
 		tenant = tenantSize{users: 1_000_000, signIns: 10_000_000}
 	}
-	server, err := startServer(b.dir, "-users", strconv.Itoa(tenant.users), "-signins", strconv.Itoa(tenant.signIns))
+	server, err := startServer(b.dir, "-users", strconv.Itoa(tenant.users), "-sign-ins", strconv.Itoa(tenant.signIns))
 	if err != nil {
 		return err
 	}

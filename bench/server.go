@@ -78,7 +78,7 @@ func serve(dir string, endless tenantSize) error {
 		} else if err := h.load(dir, users); err != nil {
 			return err
 		}
-		go http.Serve(listener, h)
+		go func() { _ = http.Serve(listener, h) }() // ends with the process
 		roots = append(roots, root)
 	}
 	fmt.Println(roots[0], roots[1])
@@ -155,7 +155,7 @@ func answer(w http.ResponseWriter, body []byte, kind string) {
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Content-Encoding", "gzip")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.Write(body)
+	_, _ = w.Write(body) // fails when the client has gone
 }
 
 // tenantSize is how many users and sign-ins an endless server has; 0 users is no

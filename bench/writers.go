@@ -210,11 +210,3 @@ func writePqarrow(w io.Writer, batches []arrow.RecordBatch) error {
 	}
 	return fw.Close()
 }
-
-// counter is a writer that counts.
-type counter int64
-
-func (c *counter) Write(p []byte) (int, error) {
-	*c += counter(len(p))
-	return len(p), nil
-}

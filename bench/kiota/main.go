@@ -1,7 +1,7 @@
 // Command kiota reads pages with the deserialiser of Microsoft's SDK into its
 // models, and prints how many nanoseconds of processor time that took.
 //
-//	kiota users|signins PAGE...
+//	kiota users|sign_ins PAGE...
 package main
 
 import (
@@ -41,7 +41,7 @@ func read(kind string, text []byte) error {
 		return err
 	}
 	var factory serialization.ParsableFactory = models.CreateUserCollectionResponseFromDiscriminatorValue
-	if kind == "signins" {
+	if kind == "sign_ins" {
 		factory = models.CreateSignInCollectionResponseFromDiscriminatorValue
 	}
 	object, err := node.GetObjectValue(factory)
