@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -163,16 +164,20 @@ func (e *engine) createCoverage(ctx context.Context, name, guids string, rows []
 	if err != nil {
 		return err
 	}
-	for _, c := range rows {
-		var observed any
-		if !c.Observed.IsZero() {
-			observed = c.Observed.UTC()
+	const atOnce = 50 // rows of a statement: planning one costs more than a row
+	for some := range slices.Chunk(rows, atOnce) {
+		var values []string
+		var args []any
+		for _, c := range some {
+			var observed any
+			if !c.Observed.IsZero() {
+				observed = c.Observed.UTC()
+			}
+			values = append(values, "(lower(?), ?, ?, ?, nullif(?, ''), ?, cast(nullif(?, '') as date), cast(nullif(?, '') as date), ?, ?, cast(? as date))")
+			args = append(args, c.TenantID, c.TenantName, c.Table, c.State, c.Reason, observed, c.ObservedThrough, c.LogicalDate, c.Rows, c.RunID, c.SnapshotDate)
 		}
-		err := e.exec(ctx, "insert into "+name+` values
-			(lower(?), ?, ?, ?, nullif(?, ''), ?, cast(nullif(?, '') as date), cast(nullif(?, '') as date), ?, ?, cast(? as date))`,
-			c.TenantID, c.TenantName, c.Table, c.State, c.Reason, observed, c.ObservedThrough, c.LogicalDate, c.Rows, c.RunID, c.SnapshotDate)
-		if err != nil {
-			return fmt.Errorf("coverage of %s: %w", c.Table, err)
+		if err := e.exec(ctx, "insert into "+name+" values "+strings.Join(values, ", "), args...); err != nil {
+			return fmt.Errorf("coverage of %s: %w", some[0].TenantName, err)
 		}
 	}
 	return nil

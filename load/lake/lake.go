@@ -93,7 +93,7 @@ func create(s *store, now func() time.Time) (*Lake, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer scratch.remove()
+	defer func() { _ = scratch.remove() }() // what stays is swept by the next run
 	// Another process may have made the lake meanwhile; then it is theirs.
 	if err := scratch.putNew(identityName, append(body, '\n')); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err

@@ -406,8 +406,7 @@ func (t *scratch) write(body []byte) (string, error) {
 		return "", err
 	}
 	if _, err := f.Write(body); err != nil {
-		f.close()
-		return "", err
+		return "", errors.Join(err, f.close())
 	}
 	return temp, f.finish()
 }
@@ -424,8 +423,7 @@ func (t *scratch) copyIn(from string, name string) (*file, error) {
 		return nil, err
 	}
 	if _, err := io.Copy(f, in); err != nil {
-		f.close()
-		return nil, err
+		return nil, errors.Join(err, f.close())
 	}
 	return f, f.finish()
 }

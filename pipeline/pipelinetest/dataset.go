@@ -372,8 +372,8 @@ func broken(b *bench) {
 	boom := &pipeline.Gap{State: pipeline.Denied, Reason: "no right"}
 	good := PlanStream(b, b.mem, Plans(Contoso, "2026-11-20", 0, 3))
 	in := pipeline.Stream{Schema: good.Schema, Batches: func(yield func(arrow.RecordBatch, error) bool) {
-		for batch := range good.Batches {
-			if !yield(batch, nil) {
+		for batch, err := range good.Batches {
+			if !yield(batch, err) {
 				return
 			}
 		}

@@ -498,7 +498,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, code
 	t.raw("}}}")
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	w.Write(t.b)
+	_, _ = w.Write(t.b) // whoever asked has gone: there is nobody to tell
 }
 
 // send writes a body that is at hand.

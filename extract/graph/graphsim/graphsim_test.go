@@ -58,11 +58,13 @@ func (c *client) login() {
 	if status != http.StatusOK {
 		c.t.Fatalf("token: %d %s", status, body)
 	}
-	var answer struct{ Access_Token string }
+	var answer struct {
+		AccessToken string `json:"access_token"`
+	}
 	if err := json.Unmarshal(body, &answer); err != nil {
 		c.t.Fatal(err)
 	}
-	c.token = answer.Access_Token
+	c.token = answer.AccessToken
 }
 
 func (c *client) tokenRequest(form url.Values) (int, []byte) {

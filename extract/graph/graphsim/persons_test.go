@@ -78,7 +78,7 @@ func TestPeopleSignIn(t *testing.T) {
 			t.Errorf("status %d", status)
 		}
 		same(t, body, sample(t, "400-authorization_pending.json"))
-		status, body = poll(code)
+		_, body = poll(code)
 		want := shapeOf(t, sample(t, "200-authorization-code.json"))
 		delete(want, ".id_token") // OpenID's, which nobody asks for here
 		covers(t, shapeOf(t, body), want, "token")

@@ -245,11 +245,13 @@ func TestTheTokenEndpoint(t *testing.T) {
 			t.Fatal(status)
 		}
 		covers(t, shapeOf(t, body), shapeOf(t, sample(t, "200-client-credentials.json")), "token")
-		var answer struct{ Access_Token string }
+		var answer struct {
+			AccessToken string `json:"access_token"`
+		}
 		if err := json.Unmarshal(body, &answer); err != nil {
 			t.Fatal(err)
 		}
-		parts := strings.Split(answer.Access_Token, ".")
+		parts := strings.Split(answer.AccessToken, ".")
 		if len(parts) != 3 {
 			t.Fatalf("%d parts", len(parts))
 		}

@@ -87,7 +87,7 @@ func serve(ctx context.Context, o Options, c content) (*Server, error) {
 		s.servers = append(s.servers, &http.Server{Handler: s.recorded(h.name, h.handler), ReadHeaderTimeout: 10 * time.Second})
 	}
 	for i, srv := range s.servers {
-		s.done.Go(func() { srv.Serve(listeners[i]) })
+		s.done.Go(func() { _ = srv.Serve(listeners[i]) }) // it ends when the server is shut
 	}
 	s.stop = context.AfterFunc(ctx, s.shut)
 	return s, nil

@@ -108,7 +108,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	for i, f := range o.Faults {
 		if err := f.check(); err != nil {
-			errs = append(errs, fmt.Errorf("Faults[%d]: %w", i, err))
+			errs = append(errs, fmt.Errorf("fault %d: %w", i, err))
 		}
 	}
 	if o.Clock == nil {

@@ -327,9 +327,8 @@ func (t *Tenant) judge(u *user, h *holding, trace *traces, threshold, grace int)
 			earliest = min(earliest, through)
 		}
 	}
-	service := -1
 	if entitled != 0 {
-		var seen int
+		var service, seen int
 		service, seen, a.Days = t.newestOf(trace, entitled, since)
 		a.LastActivity = date(seen)
 		if service >= 0 {
