@@ -363,7 +363,7 @@ func TestSourcesAreReadSideBySide(t *testing.T) {
 
 func TestOptionsNameAllTheirFaults(t *testing.T) {
 	_, err := New(Options{Users: -1, PageSize: -2, Throttle: true, Deny: []string{"Everything"}, Faults: []Fault{{Kind: "fire"}}})
-	for _, want := range []string{"Users -1", "PageSize -2", "Throttle", `Deny "Everything"`, `Faults[0]: kind "fire"`} {
+	for _, want := range []string{"Users -1", "PageSize -2", "Throttle", `Deny "Everything"`, `fault 0: kind "fire"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not name %s", err, want)
 		}
