@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -56,16 +57,18 @@ func TestOptionalSources(t *testing.T) {
 			})
 		}
 
-		t.Run(source+" that a proxy refuses is an error", func(t *testing.T) {
-			cloud := newCloud(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				w.WriteHeader(http.StatusForbidden)
-				io.WriteString(w, "<html>blocked by policy</html>")
-			}))
-			_, err := collect(cloud.client().Pages(t.Context(), source, pipeline.Window{}))
-			if _, ok := pipeline.AsGap(err); ok || err == nil {
-				t.Errorf("recorded as a gap: %v", err)
-			}
-		})
+		for status, body := range map[int]string{403: "<html>blocked by policy</html>", 404: "404 page not found"} {
+			t.Run(fmt.Sprintf("%s that a gateway answers with %d is missing", source, status), func(t *testing.T) {
+				cloud := newCloud(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					w.WriteHeader(status)
+					io.WriteString(w, body)
+				}))
+				_, err := collect(cloud.client().Pages(t.Context(), source, pipeline.Window{}))
+				if gap, ok := pipeline.AsGap(err); !ok || gap.State != pipeline.Missing {
+					t.Errorf("not the gap that was expected: %v", err)
+				}
+			})
+		}
 	}
 
 	t.Run("a source that a run needs is an error when it is not found", func(t *testing.T) {

@@ -310,10 +310,12 @@ func denied(err error) bool {
 	return ok && e.Status == http.StatusForbidden
 }
 
-// absence says to people why an optional source is not there. It is false for what
-// is no matter of the source: a sign-in that fails, a request that is not sent.
+// absence says to people why an optional source is not there, whoever says so: a
+// gateway that does not know the address is no reason to read nothing. It is false
+// for what is no matter of the source: a sign-in that fails, a request that is not
+// sent.
 func absence(err error) (why string, ok bool) {
-	if e, ok := refused(err); ok {
+	if e, ok := errors.AsType[*Error](err); ok && e.Status != http.StatusUnauthorized {
 		switch e.Status {
 		case http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotImplemented:
 			return "this tenant or cloud does not offer it; nothing else depends on it", true
