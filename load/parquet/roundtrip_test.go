@@ -36,6 +36,7 @@ var sameValues = cmp.Options{
 func TestEveryCellIsReadBack(t *testing.T) {
 	duck := openDuck(t)
 	dir := t.TempDir()
+	files := 0
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawCase(t)
 		mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
@@ -47,10 +48,14 @@ func TestEveryCellIsReadBack(t *testing.T) {
 			t.Fatalf("Verify: %d rows, %v; want %d", rows, err, c.n)
 		}
 		c.compareParquetGo(t, file)
-		path := filepath.Join(dir, "file.parquet")
+		// DuckDB knows a file it has read by its name and time, and two may be
+		// written within one tick: each has a name of its own.
+		files++
+		path := filepath.Join(dir, fmt.Sprintf("%d.parquet", files))
 		if err := os.WriteFile(path, file, 0o600); err != nil {
 			t.Fatal(err)
 		}
+		defer os.Remove(path)
 		c.compareDuckDB(t, duck, path)
 	})
 }
