@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"seatlake/extract/catalog"
 )
 
-// defaultCatalog is where `catalog update` puts the catalogue when the
-// configuration names no file.
+// defaultCatalog is where, beside the configuration, `catalog update` puts the
+// catalogue and every command looks for one, when the configuration names no file.
 const defaultCatalog = "catalog.seatlake"
 
 func (a *app) catalogCommand() *cobra.Command {
@@ -30,18 +32,20 @@ gone or renamed, and writes it to the file that the configuration's catalog key 
 (` + defaultCatalog + ` beside the configuration when it names none).`,
 		Args: cobra.ExactArgs(1),
 		RunE: action(func(_ context.Context, args []string) error {
+			into := filepath.Join(filepath.Dir(a.configPath), defaultCatalog)
 			cfg, err := LoadConfigWithoutSecrets(a.configPath, a.env)
+			switch {
+			case errors.Is(err, fs.ErrNotExist): // a catalogue can come before the configuration
+			case err != nil:
+				return err
+			case cfg.Catalog != "":
+				into = cfg.Catalog
+			}
+			diff, err := catalog.Update(args[0], into)
 			if err != nil {
 				return err
 			}
-			if cfg.Catalog == "" {
-				return usage("the configuration names no catalogue file; add the line `catalog: %s` to %s and run this again", defaultCatalog, a.configPath)
-			}
-			diff, err := catalog.Update(args[0], cfg.Catalog)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintln(a.out, diff)
+			fmt.Fprintf(a.out, "%s\nWrote %s; the next run takes its names and plans from there.\n", diff, into)
 			return nil
 		}),
 	})

@@ -40,7 +40,18 @@ func load(path string, env func(string) (string, bool), secrets bool) (*Config, 
 		slices.SortStableFunc(r.faults, func(a, b Fault) int { return cmp.Compare(a.Line, b.Line) })
 		return nil, &ConfigError{Faults: r.faults}
 	}
+	if c.Catalog == "" {
+		// What `catalog update` wrote beside a file that does not name it.
+		if beside := filepath.Join(dir, defaultCatalog); isFile(beside) {
+			c.Catalog = beside
+		}
+	}
 	return c, nil
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // reader walks the YAML nodes of one file, so that each fault knows its line.
