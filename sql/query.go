@@ -194,8 +194,9 @@ func newRows(rows *stdsql.Rows) (*Rows, error) {
 // decimals are string. The slice belongs to the caller.
 func (r *Rows) All() iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
+		targets := make([]any, len(r.Columns))
 		for r.rows.Next() {
-			row, targets := make([]any, len(r.Columns)), make([]any, len(r.Columns))
+			row := make([]any, len(r.Columns))
 			for i := range row {
 				targets[i] = &row[i]
 			}

@@ -329,7 +329,7 @@ func (p *tablePrinter) Row(values []any) error {
 
 func (p *tablePrinter) add(row []string) {
 	for i, s := range row {
-		p.widths[i] = max(p.widths[i], uniseg.StringWidth(s))
+		p.widths[i] = max(p.widths[i], textWidth(s))
 	}
 	p.rows = append(p.rows, row)
 }
@@ -360,11 +360,13 @@ func (p *tablePrinter) line(row []string) {
 		if i > 0 {
 			b.WriteString(strings.Repeat(" ", columnGap))
 		}
-		padding := strings.Repeat(" ", p.widths[i]-uniseg.StringWidth(s))
+		padding := strings.Repeat(" ", p.widths[i]-textWidth(s))
 		if p.types[i].isNumber() {
-			b.WriteString(padding + s)
+			b.WriteString(padding)
+			b.WriteString(s)
 		} else {
-			b.WriteString(s + padding)
+			b.WriteString(s)
+			b.WriteString(padding)
 		}
 	}
 	p.w.WriteString(strings.TrimRight(b.String(), " ") + "\n")
@@ -392,9 +394,28 @@ func (p *tablePrinter) fit() {
 	}
 }
 
+// textWidth is how many cells of a terminal a text takes that holds no control
+// characters. Plain ASCII takes one a byte.
+func textWidth(s string) int {
+	if isPlain(s) {
+		return len(s)
+	}
+	return uniseg.StringWidth(s)
+}
+
+// isPlain says that a text is printable ASCII, as most cells are.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 // cut shortens text to a width in cells, with an ellipsis for what is gone.
 func cut(s string, width int) string {
-	if uniseg.StringWidth(s) <= width {
+	if textWidth(s) <= width {
 		return s
 	}
 	var b strings.Builder
@@ -408,7 +429,7 @@ func cut(s string, width int) string {
 // visible shows control characters instead of sending them: a name from the
 // directory must not move the cursor or break a line.
 func visible(s string) string {
-	if strings.IndexFunc(s, isControl) < 0 {
+	if isPlain(s) || strings.IndexFunc(s, isControl) < 0 {
 		return s
 	}
 	var b strings.Builder

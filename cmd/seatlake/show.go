@@ -77,7 +77,7 @@ activity, who uses which licence, by service and threshold.`,
 			if r.limit > 0 {
 				query += " limit " + strconv.Itoa(r.limit)
 			}
-			return a.print(ctx, s, query, r)
+			return a.print(ctx, s.only(args[0]), query, r)
 		}),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return append(martNames(), "activity", "summary"), cobra.ShellCompDirectiveNoFileComp
@@ -169,6 +169,15 @@ func openReading(ctx context.Context, cfg *Config, lk *lake.Lake, asOf string) (
 	return o, nil
 }
 
+// only is a mart by itself, without the tables and marts that would have to be
+// opened beside it.
+func (o *opened) only(mart string) *opened {
+	return &opened{
+		inputs: sql.Inputs{Version: o.inputs.Version, RunID: o.inputs.RunID},
+		gold:   map[string]string{mart: o.gold[mart]},
+	}
+}
+
 func (o *opened) marts() []string {
 	var names []string
 	for name := range o.gold {
@@ -245,7 +254,8 @@ func (a *app) withPrinter(r reading, fill func(Printer) error) (err error) {
 	return err
 }
 
-// printRows gives a whole result to a printer.
+// printRows gives a whole result to a printer. Rows are read ahead in a goroutine
+// of its own, since reading takes as long as printing.
 func printRows(p Printer, rows *sql.Rows) error {
 	columns := make([]Column, len(rows.Columns))
 	for i, c := range rows.Columns {
@@ -254,13 +264,47 @@ func printRows(p Printer, rows *sql.Rows) error {
 	if err := p.Columns(columns); err != nil {
 		return err
 	}
-	for row, err := range rows.All() {
-		if err != nil {
-			return err
+	const atOnce = 512 // rows handed over together
+	ready, stop := make(chan [][]any, 4), make(chan struct{})
+	var reading error // set before ready is closed
+	go func() {
+		defer close(ready)
+		some := make([][]any, 0, atOnce)
+		for row, err := range rows.All() {
+			if err != nil {
+				reading = err
+				return
+			}
+			if some = append(some, row); len(some) == atOnce {
+				select {
+				case ready <- some:
+				case <-stop:
+					return
+				}
+				some = make([][]any, 0, atOnce)
+			}
 		}
-		if err := p.Row(row); err != nil {
-			return err
+		select {
+		case ready <- some:
+		case <-stop:
 		}
+	}()
+	var printing error
+	for some := range ready {
+		for _, row := range some {
+			if printing = p.Row(row); printing != nil {
+				break
+			}
+		}
+		if printing != nil {
+			close(stop)
+			for range ready { // the reader has to end before the result does
+			}
+			return printing
+		}
+	}
+	if reading != nil {
+		return reading
 	}
 	return p.Close()
 }
