@@ -69,6 +69,9 @@ type Run struct {
 type Request struct {
 	Source string `json:"source"`
 	Window Window `json:"window,omitzero"`
+	// Unread is the span before the window that no run has read and the source no
+	// longer has.
+	Unread Window `json:"unread,omitzero"`
 }
 
 // Commit is what one commit says.

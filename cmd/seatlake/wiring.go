@@ -61,9 +61,7 @@ const signInRetention = 30 * 24 * time.Hour
 const signInOverlap = 24 * time.Hour
 
 // requests is what a run of the given tasks asks of Graph, without the optional
-// sources that are switched off. Sign-ins are asked
-// for in whole UTC days, because a run replaces whole days: from the watermark of
-// the run before, less an overlap, or as far back as Graph keeps them.
+// sources that are switched off.
 func requests(tasks []task, off []string, now, watermark time.Time) []pipeline.Request {
 	var out []pipeline.Request
 	for _, t := range allTasks {
@@ -76,16 +74,35 @@ func requests(tasks []task, off []string, now, watermark time.Time) []pipeline.R
 				continue
 			}
 			if source == pipeline.SignIns {
-				from := now.Add(-signInRetention)
-				if again := watermark.Add(-signInOverlap); !watermark.IsZero() && again.After(from) {
-					from = again
-				}
-				r.Window = pipeline.Window{From: from.UTC().Truncate(24 * time.Hour), To: now.UTC().Truncate(time.Second)}
+				r.Window, r.Unread = signInWindow(now.UTC(), watermark.UTC())
 			}
 			out = append(out, r)
 		}
 	}
 	return out
+}
+
+// signInWindow is the sign-ins a run asks for, in whole UTC days because it
+// replaces whole days: from the watermark of the run before, less an overlap, or as
+// far back as Graph keeps them. A day that Graph no longer keeps whole is left as an
+// earlier run read it. What lies between the watermark and the window was read by
+// no run and never will be.
+func signInWindow(now, watermark time.Time) (asked, unread pipeline.Window) {
+	const day = 24 * time.Hour
+	asked = pipeline.Window{From: now.Add(-signInRetention).Truncate(day), To: now.Truncate(time.Second)}
+	if watermark.IsZero() {
+		return asked, unread
+	}
+	again := watermark.Add(-signInOverlap)
+	if kept := asked.From.Add(day); again.Before(kept) {
+		asked.From = kept
+	} else {
+		asked.From = again.Truncate(day)
+	}
+	if watermark.Before(asked.From) {
+		unread = pipeline.Window{From: watermark, To: asked.From}
+	}
+	return asked, unread
 }
 
 // parts are what a run's jobs are made of besides the run.
@@ -152,7 +169,7 @@ func (p *parts) jobs(run pipeline.Run) ([]pipeline.Job, error) {
 			}
 		case pipeline.SignIns:
 			job.Decoder = decode.For(schemas.GraphSignIns, decode.Options{})
-			job.Outputs = []pipeline.Output{{Table: schemas.GraphSignIns, Through: []pipeline.Transform{
+			job.Outputs = []pipeline.Output{{Table: schemas.GraphSignIns, Judge: judgeSignIns(request.Unread), Through: []pipeline.Transform{
 				transform.Within("created_date_time", request.Window),
 				transform.Distinct("id", transform.DistinctOptions{Scope: "created_date_time"}),
 				transform.SignInServices(p.rules),
@@ -217,6 +234,17 @@ func report(job pipeline.Job, hidden *transform.Flag, table *schemas.Table, then
 		},
 	}}
 	return job
+}
+
+// judgeSignIns tells of sign-ins between two runs that Graph no longer had.
+func judgeSignIns(unread pipeline.Window) func(*pipeline.Coverage, pipeline.Seen) {
+	return func(c *pipeline.Coverage, _ pipeline.Seen) {
+		if c.State == pipeline.Complete && !unread.IsZero() {
+			c.State = pipeline.Partial
+			c.Reason = fmt.Sprintf("sign-ins from %s to %s were read by no run, and Graph keeps them for 30 days only: run more often",
+				unread.From.Format(time.RFC3339), unread.To.Format(time.RFC3339))
+		}
+	}
 }
 
 // judgeUsers tells a roster without sign-in activity from a whole one: the
