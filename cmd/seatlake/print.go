@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +26,7 @@ type Format string
 
 // The formats there are.
 const (
-	Table    Format = "table"    // for people; holds all rows until the end
+	Table    Format = "table"    // for people; as wide as the first rows need
 	CSV      Format = "csv"      // RFC 4180 with a header, lines end in LF; NULL is empty, empty text is ""
 	JSON     Format = "json"     // an array, one object a line
 	Markdown Format = "markdown" // a GitHub table
@@ -293,9 +294,14 @@ type tablePrinter struct {
 	tty    bool
 	width  int
 	types  []sqlType
-	rows   [][]string // the header first
+	rows   [][]string // the header first; nil once the columns' widths are settled
 	widths []int      // of the columns, in cells of a terminal
+	text   []byte     // of a line, used again
 }
+
+// settleAfter is how many rows decide how wide a table's columns are. Rows behind
+// them are printed as they come, so that a long table is not held.
+const settleAfter = 1000
 
 func (p *tablePrinter) Columns(columns []Column) error {
 	p.types = typesOf(columns)
@@ -304,6 +310,7 @@ func (p *tablePrinter) Columns(columns []Column) error {
 	for i, c := range columns {
 		header[i] = visible(c.Name)
 	}
+	p.rows = [][]string{}
 	p.add(header)
 	return nil
 }
@@ -328,13 +335,27 @@ func (p *tablePrinter) Row(values []any) error {
 }
 
 func (p *tablePrinter) add(row []string) {
+	if p.rows == nil {
+		p.line(row)
+		return
+	}
 	for i, s := range row {
 		p.widths[i] = max(p.widths[i], textWidth(s))
 	}
-	p.rows = append(p.rows, row)
+	if p.rows = append(p.rows, row); len(p.rows) > settleAfter {
+		p.settle()
+	}
 }
 
 func (p *tablePrinter) Close() error {
+	if p.rows != nil {
+		p.settle()
+	}
+	return p.w.Flush()
+}
+
+// settle fixes the columns' widths and prints what was held.
+func (p *tablePrinter) settle() {
 	if p.tty && p.width > 0 {
 		p.fit()
 	}
@@ -348,28 +369,37 @@ func (p *tablePrinter) Close() error {
 			p.line(rule)
 		}
 	}
-	return p.w.Flush()
+	p.rows = nil
 }
 
 const columnGap = 2 // cells between two columns
 
 func (p *tablePrinter) line(row []string) {
-	var b strings.Builder
+	text := p.text[:0]
 	for i, s := range row {
-		s = cut(s, p.widths[i])
-		if i > 0 {
-			b.WriteString(strings.Repeat(" ", columnGap))
+		if p.tty {
+			s = cut(s, p.widths[i])
 		}
-		padding := strings.Repeat(" ", p.widths[i]-textWidth(s))
+		if i > 0 {
+			text = appendSpaces(text, columnGap)
+		}
+		padding := p.widths[i] - textWidth(s) // negative where a late row is wider
 		if p.types[i].isNumber() {
-			b.WriteString(padding)
-			b.WriteString(s)
+			text = append(appendSpaces(text, padding), s...)
 		} else {
-			b.WriteString(s)
-			b.WriteString(padding)
+			text = appendSpaces(append(text, s...), padding)
 		}
 	}
-	p.w.WriteString(strings.TrimRight(b.String(), " ") + "\n")
+	text = append(bytes.TrimRight(text, " "), '\n')
+	p.w.Write(text)
+	p.text = text
+}
+
+func appendSpaces(text []byte, n int) []byte {
+	for ; n > 0; n-- {
+		text = append(text, ' ')
+	}
+	return text
 }
 
 // fit narrows the widest texts until the table fits, or until they are narrow

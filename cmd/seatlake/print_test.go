@@ -626,3 +626,37 @@ func BenchmarkPrint(b *testing.B) {
 		})
 	}
 }
+
+func TestTableOfManyRows(t *testing.T) {
+	var out bytes.Buffer
+	p, err := NewPrinter(Table, &out, false, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Columns([]Column{{"name", "VARCHAR"}, {"n", "BIGINT"}}); err != nil {
+		t.Fatal(err)
+	}
+	const rows = 2500
+	for i := range rows {
+		name := "short"
+		if i == rows-1 {
+			name = "longer than any before it"
+		}
+		if err := p.Row([]any{name, int64(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	if len(lines) != rows+2 {
+		t.Fatalf("%d lines, want the header, a rule and %d rows", len(lines), rows)
+	}
+	if last := lines[len(lines)-1]; !strings.Contains(last, "longer than any before it") || !strings.HasSuffix(last, "2499") {
+		t.Errorf("a late row that is wider lost something: %q", last)
+	}
+	if got, want := lines[2], "short    0"; got != want {
+		t.Errorf("first row is %q, want %q", got, want)
+	}
+}
