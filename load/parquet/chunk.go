@@ -64,16 +64,20 @@ func (e *chunkEncoder) encode(l *leaf, offset int64) ([]byte, format.ColumnMetaD
 	var encoding format.Encoding
 	if dict != nil {
 		encoding = format.RLEDictionary
-		width := bits.Len(uint(dict.n - 1))
+		width := e.width(ids, dict.n)
 		body = append(body, byte(width))
 		body = appendHybrid(body, ids, width)
 		bound(&dict.values, &meta.Statistics)
 		meta.Encoding = []format.Encoding{format.Plain, format.RLE, format.RLEDictionary}
 	} else {
-		if body, encoding, err = e.plain(body, &l.values); err != nil {
+		v := &l.values
+		if l.declared {
+			v = &l.dictionary.values // each occurs once, so these are the column
+		}
+		if body, encoding, err = e.plain(body, v); err != nil {
 			return nil, meta, err
 		}
-		bound(&l.values, &meta.Statistics)
+		bound(v, &meta.Statistics)
 		meta.Encoding = []format.Encoding{format.RLE, encoding}
 	}
 	e.body = body
@@ -125,11 +129,14 @@ func (e *chunkEncoder) levels(l *leaf) []byte {
 }
 
 // dictionaryOf is the leaf's dictionary and the place in it of each value: the
-// declared one, or one made of values that repeat. It is nil when there are no
-// values, when at least half of undeclared ones are distinct, and when integers
-// take less room without.
+// declared one, or one made of values that repeat. It is nil when no value of a
+// declared one occurs twice, when at least half of undeclared ones are distinct,
+// and when integers take less room without.
 func (e *chunkEncoder) dictionaryOf(l *leaf) (*dictionary, []int32, error) {
-	if l.declared && l.dictionary.n > 0 {
+	if l.declared {
+		if l.dictionary.n == len(l.ids) {
+			return nil, nil, nil
+		}
 		return &l.dictionary, l.ids, nil
 	}
 	v := &l.values
@@ -161,18 +168,53 @@ func (e *chunkEncoder) dictionaryOf(l *leaf) (*dictionary, []int32, error) {
 	return &e.found, e.ids, nil
 }
 
-// plain appends values without a dictionary: text with its lengths in front,
-// integers as differences where those compress better.
+// sampleSize is how many values are compressed in two ways to find the better.
+const sampleSize = 2048
+
+// width is the bits in which each place in a dictionary of n values is stored: as
+// few as hold them, or whole bytes where those compress better. Places of skewed
+// frequency or in sequences that recur do, as zstd sees bytes.
+func (e *chunkEncoder) width(ids []int32, n int) int {
+	least := bits.Len(uint(n - 1))
+	whole := (least + 7) &^ 7
+	if least == whole || least < 3 {
+		return least // fewer than three bits a place never grew smaller by more of them
+	}
+	// The sample lies in the middle: a column's first values may be new ones only.
+	const places = 2 * sampleSize
+	from := max(0, (len(ids)-places)/2)
+	first := ids[from:min(from+places, len(ids))]
+	e.packed = appendHybrid(e.packed[:0], first, least)
+	few := e.compressedSize(e.packed)
+	e.packed = appendHybrid(e.packed[:0], first, whole)
+	if e.compressedSize(e.packed) < few {
+		return whole
+	}
+	return least
+}
+
+func (e *chunkEncoder) compressedSize(b []byte) int {
+	e.compressed = e.zstd.EncodeAll(b, e.compressed[:0])
+	return len(e.compressed)
+}
+
+// plain appends values without a dictionary: text with all lengths in front or
+// each before its value, integers as such or as differences, as compresses
+// better.
 func (e *chunkEncoder) plain(body []byte, v *values) ([]byte, format.Encoding, error) {
 	switch v.kind {
 	case schemas.String:
-		offsets := v.offsets
-		if v.n == 0 {
-			offsets = []uint32{0} // the encoding has a header even without values
+		lengthsFirst, err := e.sampleText(v)
+		if err != nil {
+			return nil, 0, err
 		}
-		var err error
-		e.packed, err = new(delta.LengthByteArrayEncoding).EncodeByteArray(e.packed[:0], v.data, offsets)
-		return append(body, e.packed...), format.DeltaLengthByteArray, err
+		if !lengthsFirst {
+			return appendTexts(body, v, v.n), format.Plain, nil
+		}
+		if err := e.lengthsFirst(v, v.n); err != nil {
+			return nil, 0, err
+		}
+		return append(body, e.packed...), format.DeltaLengthByteArray, nil
 	case schemas.UUID, schemas.Bool:
 		return append(body, v.data...), format.Plain, nil
 	case schemas.Float64:
@@ -191,8 +233,40 @@ func (e *chunkEncoder) plain(body []byte, v *values) ([]byte, format.Encoding, e
 	return append(body, e.packed...), format.DeltaBinaryPacked, nil
 }
 
-// sampleSize is how many integers are compressed both ways to find the better.
-const sampleSize = 2048
+// sampleText says whether text compresses better with its lengths in front.
+func (e *chunkEncoder) sampleText(v *values) (bool, error) {
+	n := min(v.n, sampleSize)
+	if err := e.lengthsFirst(v, n); err != nil {
+		return false, err
+	}
+	inFront := e.compressedSize(e.packed)
+	e.entries = appendTexts(e.entries[:0], v, n)
+	return inFront <= e.compressedSize(e.entries), nil
+}
+
+// lengthsFirst sets packed to the first n texts in DELTA_LENGTH_BYTE_ARRAY
+// encoding.
+func (e *chunkEncoder) lengthsFirst(v *values, n int) (err error) {
+	offsets := []uint32{0} // the encoding has a header even without values
+	if n > 0 {
+		offsets = v.offsets[:n+1]
+	}
+	e.packed, err = new(delta.LengthByteArrayEncoding).EncodeByteArray(e.packed[:0], v.data[:offsets[n]], offsets)
+	if err != nil {
+		return fmt.Errorf("encode texts: %w", err)
+	}
+	return nil
+}
+
+// appendTexts appends the first n texts in PLAIN encoding.
+func appendTexts(dst []byte, v *values, n int) []byte {
+	for i := range n {
+		b := v.bytes(i)
+		dst = binary.LittleEndian.AppendUint32(dst, uint32(len(b)))
+		dst = append(dst, b...)
+	}
+	return dst
+}
 
 // sample says whether integers compress better as differences, and to how many
 // bytes sampleSize of them do.
@@ -205,11 +279,9 @@ func (e *chunkEncoder) sample(v *values) (asDifferences bool, cost int, err erro
 	if err := e.differences(&first); err != nil {
 		return false, 0, err
 	}
-	e.compressed = e.zstd.EncodeAll(e.packed, e.compressed[:0])
-	differences := len(e.compressed)
+	differences := e.compressedSize(e.packed)
 	e.entries = appendInts(e.entries[:0], &first)
-	e.compressed = e.zstd.EncodeAll(e.entries, e.compressed[:0])
-	plain := len(e.compressed)
+	plain := e.compressedSize(e.entries)
 	return differences <= plain, min(differences, plain) * sampleSize / first.n, nil
 }
 
@@ -235,11 +307,7 @@ func (e *chunkEncoder) dictionaryPage(v *values) []byte {
 	e.entries = e.entries[:0]
 	switch v.kind {
 	case schemas.String:
-		for i := range v.n {
-			b := v.bytes(i)
-			e.entries = binary.LittleEndian.AppendUint32(e.entries, uint32(len(b)))
-			e.entries = append(e.entries, b...)
-		}
+		e.entries = appendTexts(e.entries, v, v.n)
 	case schemas.UUID:
 		e.entries = append(e.entries, v.data...)
 	default:

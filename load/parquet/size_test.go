@@ -29,6 +29,10 @@ func TestFilesAreAsSmallAsDuckDBs(t *testing.T) {
 		{schemas.ReportOffice365ActivationsUserDetail, 20_000},
 		{schemas.ReportMailboxUsageDetail, 20_000},
 		{schemas.ReportOneDriveUsageAccountDetail, 20_000},
+		{schemas.ReportMicrosoft365CopilotUsageUserDetail, 2_000},
+		{schemas.GraphUserRegistrationDetails, 20_000},
+		{schemas.GraphSubscribedSkus, 40},
+		{schemas.GraphReportSettings, 1},
 	} {
 		t.Run(tc.table.Name, func(t *testing.T) {
 			dir := t.TempDir()
