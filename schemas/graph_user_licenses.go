@@ -23,5 +23,7 @@ var GraphUserLicenses = &Table{
 		{ID: 12, Name: "assignment_error", Kind: String, Dict: true, Doc: "Error of the first failed assignment of the SKU; null when all is well. Computed."},
 		{ID: 13, Name: "enabled_plans", Kind: Int32, Required: true, Doc: "Count of the SKU's service plans that are not switched off. Computed."},
 		{ID: 14, Name: "disabled_plans", Kind: Int32, Required: true, Doc: "Count of the SKU's service plans that are switched off for the user. Computed."},
+		{ID: 15, Name: "disabled_plan_ids", Kind: List, Doc: "Service plans of the SKU that are switched off for the user, by id; null in files of before the column was added. Computed.",
+			Elem: &Field{ID: 16, Name: "element", Kind: UUID, Dict: true, Doc: "One service plan."}},
 	},
 }

@@ -233,6 +233,10 @@ type licenseBatch struct {
 	failure    column[int32]
 	enabledN   column[int32]
 	disabledN  column[int32]
+	offList    []int32 // offsets
+	offValid   bitmap
+	off        column[int32]
+	offOut     values[[16]byte]
 	serial     int // of entries
 }
 
@@ -248,8 +252,9 @@ type entry struct {
 
 // verdict is what is left of a SKU without some plans.
 type verdict struct {
-	services          serviceSet
-	enabled, disabled int32
+	services serviceSet
+	enabled  int32
+	off      []int32 // the plans it is without, in offOut, by id
 }
 
 // stateKind is what the name of an assignment state means; greater is worse.
@@ -301,6 +306,7 @@ func newLicenseBatch(l *licenses, u *usersBatch) *licenseBatch {
 		service:    makeColumn[int32](guess),
 		assignedBy: makeColumn[int32](guess),
 		groupList:  make([]int32, 1, guess+1),
+		offList:    make([]int32, 1, guess+1),
 		since:      makeColumn[arrow.Timestamp](guess),
 		state:      makeColumn[int32](guess),
 		failure:    makeColumn[int32](guess),
@@ -462,7 +468,12 @@ func (b *licenseBatch) emit(row int, e *entry, first int32) {
 		appendIndex(&b.state, a.state)
 		appendIndex(&b.failure, a.failure)
 		b.enabledN.append(v.enabled)
-		b.disabledN.append(v.disabled)
+		b.disabledN.append(int32(len(v.off)))
+		for _, plan := range v.off {
+			b.off.append(plan)
+		}
+		b.offList = append(b.offList, int32(len(b.off.values)))
+		b.offValid.append(true)
 		if services &= services - 1; services == 0 {
 			return
 		}
@@ -551,22 +562,25 @@ func (b *licenseBatch) verdict(e *entry, plans *dictColumn[[16]byte]) verdict {
 	if v, ok := b.verdicts[string(b.key)]; ok {
 		return v
 	}
-	v := known.without(e.off, plans.values)
+	v := b.without(known, e.off, plans.values)
 	b.verdicts[string(b.key)] = v
 	return v
 }
 
-// without judges a SKU some of whose plans are switched off. A plan that nobody
+// without judges a SKU some of whose plans, in ids, are switched off. A plan that nobody
 // knew the SKU to have counts as switched off all the same: Graph accepts none
 // that is not the SKU's.
-func (e *entitlement) without(off []int32, ids [][16]byte) verdict {
+func (b *licenseBatch) without(e *entitlement, off []int32, ids [][16]byte) verdict {
 	gone := make([][16]byte, len(off))
 	for i, plan := range off {
 		gone[i] = ids[plan]
 	}
 	slices.SortFunc(gone, func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) })
 	gone = slices.Compact(gone)
-	v := verdict{disabled: int32(len(gone))}
+	v := verdict{off: make([]int32, len(gone))}
+	for i, plan := range gone {
+		v.off[i] = b.offOut.index(plan)
+	}
 	for _, p := range e.plans {
 		for len(gone) > 0 && bytes.Compare(gone[0][:], p.id[:]) < 0 {
 			gone = gone[1:]
@@ -586,18 +600,21 @@ func (b *licenseBatch) columns() []arrow.Array {
 	for _, s := range schemas.Services() {
 		services = append(services, string(s))
 	}
-	groupType := b.parent.schema.Field(b.parent.schema.FieldIndices("assigned_by_groups")[0]).Type
+	typeOf := func(name string) arrow.DataType {
+		return b.parent.schema.Field(b.parent.schema.FieldIndices(name)[0]).Type
+	}
 	return []arrow.Array{
 		uuids(b.userID),
 		dictionary(&b.sku, uuids(uuidBytes(b.skuOut))),
 		dictionary(&b.service, texts(services)),
 		booleans(b.seat.values(), nil, b.seat.n, 0),
 		dictionary(&b.assignedBy, texts(assignedByNames())),
-		list(groupType, b.groupList, &b.groupValid, dictionary(&b.group, uuids(uuidBytes(b.groupOut)))),
+		list(typeOf("assigned_by_groups"), b.groupList, &b.groupValid, dictionary(&b.group, uuids(uuidBytes(b.groupOut)))),
 		b.since.array(timestampType()),
 		dictionary(&b.state, texts(b.stateName.values)),
 		dictionary(&b.failure, texts(b.stateError.values)),
 		b.enabledN.array(arrow.PrimitiveTypes.Int32),
 		b.disabledN.array(arrow.PrimitiveTypes.Int32),
+		list(typeOf("disabled_plan_ids"), b.offList, &b.offValid, dictionary(&b.off, uuids(uuidBytes(b.offOut.seen)))),
 	}
 }

@@ -2,6 +2,7 @@ package transform
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -130,10 +131,10 @@ func modelLicenses(user row, entitled entitledTo) []row {
 			}
 		}
 		isOff := func(p string) bool { return off[p] == len(listings[sku]) }
-		enabled, disabled := int32(0), int32(0)
-		for p := range off {
+		enabled, disabled := int32(0), []any{}
+		for _, p := range slices.Sorted(maps.Keys(off)) {
 			if isOff(p) {
-				disabled++
+				disabled = append(disabled, p)
 			}
 		}
 		on := map[schemas.Service]bool{}
@@ -148,7 +149,7 @@ func modelLicenses(user row, entitled entitledTo) []row {
 				on[s] = true
 			}
 		}
-		r["enabled_plans"], r["disabled_plans"] = enabled, disabled
+		r["enabled_plans"], r["disabled_plans"], r["disabled_plan_ids"] = enabled, int32(len(disabled)), disabled
 		for _, worst := range []string{"Error", "ActiveWithError", "Disabled", "Paused", "Active"} {
 			if slices.ContainsFunc(states[sku], func(s row) bool { return s["state"] == worst }) {
 				r["assignment_state"] = worst
@@ -243,7 +244,7 @@ func TestLicensesSaysWhatAnExampleEntitles(t *testing.T) {
 	e5 := row{
 		"user_id": id(1), "sku_id": id(10), "holds_seat": true, "assigned_by": "both", "assigned_by_groups": []any{id(30)},
 		"assigned_date_time": date(1), "assignment_state": "Error", "assignment_error": "CountViolation",
-		"enabled_plans": int32(2), "disabled_plans": int32(1),
+		"enabled_plans": int32(2), "disabled_plans": int32(1), "disabled_plan_ids": []any{id(22)},
 	}
 	want := []row{
 		with(e5, "service", "Microsoft Exchange Server"),
@@ -251,7 +252,7 @@ func TestLicensesSaysWhatAnExampleEntitles(t *testing.T) {
 		{
 			"user_id": id(1), "sku_id": id(11), "service": nil, "holds_seat": false, "assigned_by": "group", "assigned_by_groups": []any{id(30)},
 			"assigned_date_time": date(5), "assignment_state": "Error", "assignment_error": "MutuallyExclusiveViolation",
-			"enabled_plans": int32(0), "disabled_plans": int32(0),
+			"enabled_plans": int32(0), "disabled_plans": int32(0), "disabled_plan_ids": []any{},
 		},
 	}
 	if d := cmp.Diff(want, got); d != "" {

@@ -169,7 +169,7 @@ func (t *tenant) value(table string, f *schemas.Field, parent string) any {
 		switch f.Name {
 		case "assigned_plans":
 			n = 20 + t.IntN(40)
-		case "disabled_plans", "other_mails", "assigned_by_groups":
+		case "disabled_plans", "disabled_plan_ids", "other_mails", "assigned_by_groups":
 			n = max(0, t.IntN(6)-3)
 		}
 		l := make(listValue, n)
