@@ -66,6 +66,8 @@ var GraphUsers = &Table{
 		{ID: 52, Name: "last_sign_in_date_time", Kind: Timestamp, From: "signInActivity.lastSignInDateTime", Doc: "Last interactive sign-in attempt, successful or not, UTC."},
 		{ID: 53, Name: "last_non_interactive_sign_in_date_time", Kind: Timestamp, From: "signInActivity.lastNonInteractiveSignInDateTime", Doc: "Last sign-in by a client on the user's behalf, UTC."},
 		{ID: 54, Name: "last_successful_sign_in_date_time", Kind: Timestamp, From: "signInActivity.lastSuccessfulSignInDateTime", Doc: "Last successful sign-in of either kind, UTC."},
+		{ID: 55, Name: "proxy_addresses", Kind: List, From: "proxyAddresses", Doc: "All addresses of the mailbox, as SMTP:primary@contoso.com and smtp:other@contoso.com; used to match device inventories.",
+			Elem: &Field{ID: 56, Name: "element", Kind: String, Doc: "One address with its kind; SMTP in capitals is the primary one."}},
 	},
 	Ignored: []string{
 		"signInActivity.lastSignInRequestId", "signInActivity.lastNonInteractiveSignInRequestId", "signInActivity.lastSuccessfulSignInRequestId",

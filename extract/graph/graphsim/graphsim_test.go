@@ -176,7 +176,7 @@ func reportAddress(k reportKind) string {
 }
 
 // everything is the $select of a whole user.
-const everything = "id,userPrincipalName,displayName,givenName,surname,mail,otherMails,accountEnabled,userType,createdDateTime,jobTitle,department,companyName," +
+const everything = "id,userPrincipalName,displayName,givenName,surname,mail,otherMails,proxyAddresses,accountEnabled,userType,createdDateTime,jobTitle,department,companyName," +
 	"country,city,officeLocation,usageLocation,preferredLanguage,employeeId,employeeType,employeeHireDate,employeeLeaveDateTime,onPremisesSyncEnabled," +
 	"onPremisesLastSyncDateTime,onPremisesSamAccountName,onPremisesDomainName,externalUserState,lastPasswordChangeDateTime,assignedLicenses,assignedPlans," +
 	"provisionedPlans,licenseAssignmentStates,signInActivity"

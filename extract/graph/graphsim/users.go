@@ -197,6 +197,17 @@ var properties = []property{
 		}
 		w.byte(']')
 	}},
+	{name: "proxyAddresses", write: func(_ *Tenant, w *text, u *user) {
+		w.byte('[')
+		if u.mail != "" {
+			w.str("SMTP:" + u.mail)
+			if u.index%5 == 2 && !u.guest {
+				w.byte(',')
+				w.str("smtp:" + strings.ToLower(u.given.ascii) + strconv.Itoa(u.index) + "@mail." + domain)
+			}
+		}
+		w.byte(']')
+	}},
 	{name: "businessPhones", basic: true, write: func(_ *Tenant, w *text, u *user) { w.raw("[]") }},
 	{name: "mobilePhone", basic: true, write: null},
 	{name: "accountEnabled", write: func(_ *Tenant, w *text, u *user) { w.bool(!u.disabled) }},

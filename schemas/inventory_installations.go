@@ -1,0 +1,41 @@
+package schemas
+
+// InventoryInstallations is what device inventories say is installed, by the
+// mapping files that read them. Other software of an inventory is not stored.
+var InventoryInstallations = &Table{
+	Name: "inventory_installations", Version: 1,
+	Doc:       "Licensed products installed on devices, from the user's exports of device inventories.",
+	Grain:     "device x product x user, in one file",
+	Key:       []string{"file", "row"},
+	Partition: "snapshot_date",
+	Fields: []Field{
+		tenantID(),
+		snapshotDate(),
+		{ID: 3, Name: "file", Kind: String, Dict: true, Required: true, Doc: "Name of the inventory file, without its folder. Computed."},
+		{ID: 4, Name: "row", Kind: Int64, Required: true, Doc: "Line of the file, or row of the sheet, that says so first; from 1. Computed."},
+		{ID: 5, Name: "mapping", Kind: String, Dict: true, Required: true, Doc: "Mapping that read the file, such as sccm. Computed."},
+		{ID: 6, Name: "device_key", Kind: String, Required: true, Doc: "By which a device is one over files: serial:<number>, else name:<name>, else id:<mapping>:<id>, in lower case. Computed."},
+		{ID: 7, Name: "device_id", Kind: String, From: "device_id", Doc: "The inventory's own id of the device."},
+		{ID: 8, Name: "device_name", Kind: String, From: "device_name", Doc: "Name of the device, as exported."},
+		{ID: 9, Name: "serial_number", Kind: String, From: "serial_number", Doc: "Serial number of the device; null for the fillers that makers leave, such as To be filled by O.E.M."},
+		{ID: 10, Name: "os", Kind: String, Dict: true, From: "os", Doc: "Operating system, as exported."},
+		{ID: 11, Name: "platform", Kind: String, Dict: true, Required: true, Doc: "windows, mac, ios, android or unknown. Computed from os."},
+		{ID: 12, Name: "last_seen_date", Kind: Date, Dict: true, From: "last_seen_date", Doc: "Day on which the inventory last saw the device."},
+		{ID: 13, Name: "user_name", Kind: String, From: "user_name", Doc: "User of the device, as exported: a sign-in name, an address, DOMAIN\\name or a bare name."},
+		{ID: 14, Name: "user_object_id", Kind: String, From: "user_object_id", Doc: "Object id of the user in the directory, a lower-case GUID."},
+		{ID: 15, Name: "user_address", Kind: String, Doc: "Sign-in name or e-mail address of the user, lower case. Computed from user_name."},
+		{ID: 16, Name: "user_mail", Kind: String, From: "user_mail", Doc: "E-mail address of the user, lower case."},
+		{ID: 17, Name: "user_domain", Kind: String, Dict: true, From: "user_domain", Doc: "Domain of the user's account, lower case, by its DNS name where the mapping knows that. Local and Entra accounts have none."},
+		{ID: 18, Name: "user_account", Kind: String, Doc: "SAM account name of the user, lower case; null for local and Entra accounts. Computed from user_name."},
+		{ID: 19, Name: "employee_id", Kind: String, From: "employee_id", Doc: "Employee number of the user."},
+		{ID: 20, Name: "product_family", Kind: String, Dict: true, Required: true, Doc: "Product that the mapping's rule names, such as Microsoft 365 Apps. Computed."},
+		{ID: 21, Name: "product_rule", Kind: String, Dict: true, Required: true, Doc: "Rule that says so. Computed."},
+		{ID: 22, Name: "publisher", Kind: String, Dict: true, From: "publisher", Doc: "Publisher, as exported."},
+		{ID: 23, Name: "product_name", Kind: String, Dict: true, Required: true, From: "product_name", Doc: "Name of the software, as exported."},
+		{ID: 24, Name: "version", Kind: String, Dict: true, From: "version", Doc: "Version, as exported."},
+		{ID: 25, Name: "edition", Kind: String, Dict: true, From: "edition", Doc: "Edition: as exported, else as the rule says."},
+		{ID: 26, Name: "install_kind", Kind: String, Dict: true, Required: true, From: "install_kind", Doc: "per_user, shared_computer, vdi or unattended. Computed by the mapping's rules; per_user when none fits."},
+		{ID: 27, Name: "install_date", Kind: Date, Dict: true, From: "install_date", Doc: "Day of the installation: the earliest over the rows of the product on the device."},
+		{ID: 28, Name: "last_used_date", Kind: Date, Dict: true, From: "last_used_date", Doc: "Day on which the product was last used on the device: the latest over those rows."},
+	},
+}
