@@ -28,11 +28,12 @@ const (
 	ExpiredDownload FaultKind = "expired download"   // the report's download link is too old
 	ExpiredToken    FaultKind = "expired token"      // 401: all access tokens issued so far stop working
 	RefusedToken    FaultKind = "token endpoint 503" // the token endpoint is overloaded
+	LostAnswer      FaultKind = "lost answer"        // what was asked for is done, and the connection breaks before it is said
 )
 
 var faultKinds = []FaultKind{
 	TooManyRequests, BadGateway, Unavailable, GatewayTimeout, Reset, CutShort, TruncatedGzip, HTML, MalformedJSON, RepeatedRow,
-	EmptyPage, EndlessLink, ForeignLink, ExpiredLink, ExpiredDownload, ExpiredToken, RefusedToken,
+	EmptyPage, EndlessLink, ForeignLink, ExpiredLink, ExpiredDownload, ExpiredToken, RefusedToken, LostAnswer,
 }
 
 // Fault makes one answer go wrong, a number of times; then the server answers as if
@@ -40,7 +41,7 @@ var faultKinds = []FaultKind{
 type Fault struct {
 	// Source is users, subscribed_skus, sign_ins, subscriptions,
 	// user_registration_details, report_settings, a report's function name, or token;
-	// empty is any.
+	// user, group, assign_license or group_members for one object; empty is any.
 	Source string
 	// Page counts from 1 within a query. A report's page 1 is the redirect and page 2
 	// its download; the Copilot report comes on page 1.

@@ -47,6 +47,7 @@ type member struct {
 //	subscribedSkus.json                  SKUs
 //	subscriptions.json                   directory subscriptions
 //	userRegistrationDetails.json         what users have registered to prove themselves
+//	groups.json                          groups with the licences they give
 //	reportSettings.json                  {"displayConcealedNames": true}
 //	getMailboxUsageDetail.csv, ...       reports, by function
 //
@@ -63,7 +64,7 @@ func Folder(dir string, o Options) (*FolderTenant, error) {
 	t := &FolderTenant{o: o, lists: map[string]*list{}, csv: map[string][]byte{}, conceals: o.Concealed}
 	for _, c := range []struct{ source, base string }{
 		{"users", "users"}, {"sign_ins", "signIns"}, {"subscribed_skus", "subscribedSkus"}, {"subscriptions", "subscriptions"},
-		{"user_registration_details", "userRegistrationDetails"},
+		{"user_registration_details", "userRegistrationDetails"}, {"groups", "groups"},
 	} {
 		l, err := readList(dir, c.base)
 		if err != nil {

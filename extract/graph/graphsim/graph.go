@@ -32,6 +32,13 @@ type content interface {
 	// hasReport and report give a usage report.
 	hasReport(function string) bool
 	report(out io.Writer, function, period string) error
+
+	// find, account, group and offer are what writes need: users by id or sign-in
+	// name, groups by id, SKUs by GUID.
+	find(user string) (i int, ok bool)
+	account(i int) account
+	group(id string) (g Group, ok bool)
+	offer(sku string) (o offer, ok bool)
 }
 
 // endpoint is a collection that Graph lists.
@@ -71,6 +78,9 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request) {
 	}
 	if version != "v1.0" && version != "beta" {
 		s.refuse(w, r, http.StatusBadRequest, "BadRequest", "Invalid version: "+version)
+		return
+	}
+	if s.serveObject(w, r, path, version == "beta") {
 		return
 	}
 	if r.Method != http.MethodGet {
@@ -272,6 +282,7 @@ func (s *Server) serveCollection(w http.ResponseWriter, r *http.Request, e *endp
 		s.refuse(w, r, http.StatusBadRequest, "BadRequest", fmt.Sprintf("Could not find a property named '%s' on type 'microsoft.graph.%s'.", unknown, e.entity))
 		return
 	}
+	write = s.overlay(e.source, write)
 	first, to, ok := s.content.span(e.source, q.ge, q.le)
 	if !ok {
 		s.refuse(w, r, http.StatusNotFound, "Request_ResourceNotFound", fmt.Sprintf("Resource '%s' does not exist or one of its queried reference-property objects are not present.", e.path))

@@ -213,10 +213,13 @@ func (s *Server) granted() (roles []string) {
 			roles = append(roles, p)
 		}
 	}
-	return roles
+	return append(roles, s.o.Grant...)
 }
 
 func (s *Server) allows(permission string) bool {
+	if slices.Contains(grantable, permission) {
+		return slices.Contains(s.o.Grant, permission)
+	}
 	return !slices.Contains(s.o.Deny, permission)
 }
 

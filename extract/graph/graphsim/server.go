@@ -49,6 +49,7 @@ type Server struct {
 	leaks     []string             // requests that carried the token to the wrong host
 	secrets   []string             // tokens and the like that were given out
 	persons   persons
+	licensing licensing // what was written to the tenant
 }
 
 // Serve starts the servers. They run until Close is called or the context ends.
@@ -58,7 +59,8 @@ func serve(ctx context.Context, o Options, c content) (*Server, error) {
 	s := &Server{
 		o: o, content: c, tokens: map[string]time.Time{}, attempts: map[string]uint64{},
 		downloads: map[string]download{}, spent: map[string][]expense{},
-		persons: persons{codes: map[string]code{}, devices: map[string]*device{}, refresh: map[string]bool{}},
+		licensing: licensing{people: map[int]*changed{}, seats: map[string]int{}},
+		persons:   persons{codes: map[string]code{}, devices: map[string]*device{}, refresh: map[string]bool{}},
 	}
 	for _, f := range o.Faults {
 		times := f.Times

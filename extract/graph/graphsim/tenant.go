@@ -10,7 +10,7 @@
 //
 // The tenant knows its truth: what every user, assignment and licence position must
 // come to, computed from its own model rather than from what it serves. A Tenant
-// leaves out writes: it is read only.
+// never changes; what is written to it over HTTP is state of its Server.
 //
 // A folder of text files can stand in for the drawn tenant; see Folder.
 package graphsim
@@ -48,6 +48,11 @@ type Options struct {
 	Concealed bool     // usage reports hide names
 	NoPremium bool     // the tenant has no Entra ID P1: sign-ins are refused
 	Deny      []string // permissions that were not granted, such as "Reports.Read.All"
+	Grant     []string // permissions beyond those for reading: "LicenseAssignment.ReadWrite.All" and those about groups
+
+	// ReadsUntilVisible is how many reads of a user still show the licences from
+	// before a write.
+	ReadsUntilVisible int
 
 	DocumentedOneDriveHeader bool // the OneDrive report has no Site Id, as its documentation says
 	CopilotV1                bool // the Copilot report has the columns of its first version only
@@ -106,6 +111,10 @@ func (o Options) withDefaults() (Options, error) {
 	for _, d := range o.Deny {
 		check(slices.Contains(permissions, d), "Deny %q is none of the permissions %s", d, strings.Join(permissions, ", "))
 	}
+	for _, g := range o.Grant {
+		check(slices.Contains(grantable, g), "Grant %q is none of the permissions %s", g, strings.Join(grantable, ", "))
+	}
+	check(o.ReadsUntilVisible >= 0, "ReadsUntilVisible %d is negative", o.ReadsUntilVisible)
 	for i, f := range o.Faults {
 		if err := f.check(); err != nil {
 			errs = append(errs, fmt.Errorf("fault %d: %w", i, err))
@@ -128,6 +137,7 @@ type Tenant struct {
 	spans      spans
 
 	seats   func() *[skuCount]int // licences held, counted when first asked for
+	index   func() map[string]int // users by object id and sign-in name
 	signIns func() *summary       // newest sign-ins, gathered when first asked for
 }
 
@@ -145,6 +155,7 @@ func New(o Options) (*Tenant, error) {
 	}
 	t.spans = newSpans(o)
 	t.seats = sync.OnceValue(t.countSeats)
+	t.index = sync.OnceValue(t.indexUsers)
 	t.signIns = sync.OnceValue(t.summarise)
 	return t, nil
 }

@@ -29,8 +29,8 @@ func (s *Server) take(source string, q query) (wait time.Duration, l limit, ok b
 	switch source {
 	case "sign_ins", "user_registration_details":
 		charges = append(charges, charge{"audit", 1, limit{5, 10 * time.Second, true}})
-	case "users", "subscribed_skus", "subscriptions":
-		cost := map[string]int{"users": 2, "subscribed_skus": 3, "subscriptions": 1}[source]
+	case "users", "user", "subscribed_skus", "subscriptions", "group", "assign_license", "group_members":
+		cost := map[string]int{"users": 2, "user": 2, "subscribed_skus": 3, "group": 3}[source]
 		if q.asked != nil {
 			cost--
 		}
@@ -45,6 +45,9 @@ func (s *Server) take(source string, q query) (wait time.Duration, l limit, ok b
 			units = 3500
 		}
 		charges = append(charges, charge{"directory", max(cost, 1), limit{units, 10 * time.Second, false}})
+		if source == "assign_license" || source == "group_members" {
+			charges = append(charges, charge{"writes", 1, limit{3000, 150 * time.Second, false}})
+		}
 		if slices.Contains(q.asked, signInActivity) {
 			charges = append(charges, charge{"signInActivity", 1, limit{10, time.Minute, false}})
 		}
