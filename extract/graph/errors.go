@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -15,6 +16,7 @@ type Error struct {
 	Code      string // Graph's word for it, such as "Authorization_RequestDenied"; "" when the answer is not Graph's
 	Message   string // Graph's explanation
 	RequestID string // for support cases
+	Method    string // of the request; "" stands for GET
 	URL       string // path of the request, without host and query
 	Hint      string // what a person can do, may be ""
 
@@ -30,7 +32,7 @@ func (e *Error) Error() string {
 			b.WriteString(": " + s)
 		}
 	}
-	fmt.Fprintf(&b, " (GET %s%s)", e.URL, idText(e.RequestID))
+	fmt.Fprintf(&b, " (%s %s%s)", cmp.Or(e.Method, http.MethodGet), e.URL, idText(e.RequestID))
 	if e.Hint != "" {
 		b.WriteString("; " + e.Hint)
 	}

@@ -7,7 +7,7 @@
 //   - the access token reaches the configured Graph root and nothing else, and
 //     a credential the login root, or the managed identity's endpoint, and nothing
 //     else;
-//   - nothing but reads is sent;
+//   - nothing but reads is sent, except by a Writer;
 //   - no error, event or page holds a token, a secret or a pre-authenticated
 //     link;
 //   - a source either ends after its last page or in an error. Part of a source
@@ -28,6 +28,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -89,13 +90,17 @@ type Client struct {
 	hidden hidden
 	stats  counters
 
+	signInsDenied atomic.Bool // of one user
+
 	mu    sync.Mutex
 	notes map[string][]string // by source
 }
 
 // New checks the configuration, naming every fault of it, and connects to
 // nothing.
-func New(c Config) (*Client, error) {
+func New(c Config) (*Client, error) { return newClient(c, false) }
+
+func newClient(c Config, writes bool) (*Client, error) {
 	root, login, err := c.check()
 	if err != nil {
 		return nil, fmt.Errorf("graph client of tenant %s: %w", c.Tenant, err)
@@ -122,7 +127,11 @@ func New(c Config) (*Client, error) {
 	client.bare = &readOnly{next: over(c.Transport), signIn: []*url.URL{client.login.token, client.login.device}}
 	client.direct = &readOnly{next: over(near)}
 	client.token = newTokens(client)
-	client.graph = &readOnly{next: &pace{
+	var writable *url.URL
+	if writes {
+		writable = root
+	}
+	client.graph = &readOnly{writable: writable, next: &pace{
 		next:  &authorize{next: over(c.Transport), root: root, tokens: client.token},
 		pacer: c.Pacer, who: newParty(root, c.ClientID, c.DirectoryID), now: c.Now,
 		ready: client.signedIn, hold: client.hold, queue: client.queue,

@@ -313,7 +313,7 @@ func (t *pace) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := t.ready(req.Context()); err != nil {
 		return nil, err
 	}
-	p := t.pacer.newPass(t.who, callOf(req.URL))
+	p := t.pacer.newPass(t.who, callOf(req.Method, req.URL))
 	if err := t.enter(req.Context(), p); err != nil {
 		p.giveBack()
 		return nil, err

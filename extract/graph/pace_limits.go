@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -19,6 +20,7 @@ const (
 	Directory      Family = "directory resource units" // each request costs some
 	SignInActivity Family = "requests with signInActivity"
 	AuditLog       Family = "audit log requests"
+	Writes         Family = "writes"
 	Report         Family = "requests of a report function" // each function for itself
 )
 
@@ -46,15 +48,19 @@ type Limit struct {
 
 func (l Limit) String() string { return fmt.Sprintf("%d %s in %s", l.Units, l.Of, l.Per) }
 
-// published is https://learn.microsoft.com/graph/throttling-limits, for reads, and for
-// reports the notes on the pages of their functions, which count CSV downloads.
-// Limits of writes, and of services that are not read, are left out.
+// published is https://learn.microsoft.com/graph/throttling-limits, and for reports the
+// notes on the pages of their functions, which count CSV downloads. Limits of services
+// that are not asked are left out.
 var published = []Limit{
 	// Identity and access. The quota is that of tenants below 50 users; up to 500 it
 	// is 5,000, above 8,000. How large a tenant is shows only when it has been read,
 	// and one tenant's run stays far below the least of them.
 	{Of: Directory, Scope: PerAppAndTenant, Units: 3_500, Per: 10 * time.Second},
 	{Of: Directory, Scope: PerApp, Units: 150_000, Per: 20 * time.Second},
+
+	{Of: Writes, Scope: PerAppAndTenant, Units: 3_000, Per: 150 * time.Second},
+	{Of: Writes, Scope: PerTenant, Units: 18_000, Per: 5 * time.Minute},
+	{Of: Writes, Scope: PerApp, Units: 35_000, Per: 5 * time.Minute},
 
 	// Identity and access reports. For signInActivity the page gives the same number
 	// for one tenant and for all of them together.
@@ -83,7 +89,10 @@ type call struct {
 }
 
 // callOf knows how Graph counts a request.
-func callOf(u *url.URL) call {
+func callOf(method string, u *url.URL) call {
+	if method != http.MethodGet && method != http.MethodHead {
+		return call{family: "writes", endpoint: "writes", costs: map[Family]int{Everything: 1, Directory: 1, Writes: 1}}
+	}
 	path, query := strings.ToLower(u.Path), strings.ToLower(u.RawQuery)
 	_, report, isReport := strings.Cut(path, "/reports/")
 	if strings.Contains(path, "/auditlogs/") || strings.HasPrefix(report, "authenticationmethods/") {

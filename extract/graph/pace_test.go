@@ -43,7 +43,7 @@ func TestCallOf(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, callOf(u), cmp.AllowUnexported(call{})); diff != "" {
+			if diff := cmp.Diff(want, callOf("GET", u), cmp.AllowUnexported(call{})); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -17,7 +17,7 @@ import (
 
 // The chain of a request to Graph, from the outside in:
 //
-//	readOnly  refuses what is not a read
+//	readOnly  refuses what is not a read, or one of the few writes of a Writer
 //	pace      holds each request back until Graph's limits let it through
 //	authorize adds the token, refuses foreign hosts, renews a refused token once
 //	wire      counts, and breaks off a connection that went silent
@@ -54,17 +54,20 @@ func newDirectTransport() *http.Transport {
 // a promise. It is never retried.
 var errRefused = errors.New("refused")
 
-// readOnly lets reads through, and the POSTs that signing in takes.
+// readOnly lets reads through, the POSTs that signing in takes, and the writes of a
+// Writer.
 type readOnly struct {
-	next   http.RoundTripper
-	signIn []*url.URL // where a POST may go
+	next     http.RoundTripper
+	signIn   []*url.URL // where a POST may go
+	writable *url.URL   // the root of Graph, for a Writer; else nil
 }
 
 func (t *readOnly) RoundTrip(req *http.Request) (*http.Response, error) {
 	signIn := req.Method == http.MethodPost && slices.ContainsFunc(t.signIn, func(u *url.URL) bool {
 		return sameOrigin(req.URL, u) && req.URL.Path == u.Path
 	})
-	if req.Method != http.MethodGet && req.Method != http.MethodHead && !signIn {
+	write := t.writable != nil && isWrite(req, t.writable)
+	if req.Method != http.MethodGet && req.Method != http.MethodHead && !signIn && !write {
 		return nil, fmt.Errorf("%w: %s %s%s is not a read", errRefused, req.Method, req.URL.Host, req.URL.Path)
 	}
 	return t.next.RoundTrip(req)
@@ -94,6 +97,14 @@ func (t *authorize) RoundTrip(req *http.Request) (*http.Response, error) {
 	token, err = t.tokens.renew(req.Context(), token)
 	if err != nil {
 		return nil, err
+	}
+	if req.GetBody != nil { // the first attempt has read it
+		body, err := req.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		req = req.Clone(req.Context())
+		req.Body = body
 	}
 	return t.next.RoundTrip(signed(req, token))
 }
