@@ -287,11 +287,9 @@ func (s *Server) serveJoin(w http.ResponseWriter, r *http.Request, group string)
 	var body struct {
 		ID string `json:"@odata.id"`
 	}
-	u, err := url.Parse("")
-	if err = json.NewDecoder(r.Body).Decode(&body); err == nil {
-		u, err = url.Parse(body.ID)
-	}
-	if err != nil || body.ID == "" {
+	err := json.NewDecoder(r.Body).Decode(&body)
+	u, wrong := url.Parse(body.ID)
+	if err != nil || wrong != nil || body.ID == "" {
 		s.refuse(w, r, http.StatusBadRequest, "Request_BadRequest", "Invalid URL format specified in @odata.id for POST request.")
 		return
 	}
