@@ -5,7 +5,9 @@ import "encoding/json"
 // The sources that are a user's files. They are kept and replayed as pages, so
 // that a run is a function of its pages alone.
 const (
-	LicenseTerms = "license_terms"
+	LicenseTerms   = "license_terms"
+	Inventory      = "inventory"
+	LegacyLicenses = "legacy_licenses"
 )
 
 // Stated is a decoder that leaves a note about its source in the commit, such as

@@ -234,10 +234,13 @@ func (s *keeping) write(p keptPage, page *pipeline.Page) error {
 }
 
 // extension tells people what is in a page. Usage reports, which bear the names
-// of Graph's functions, are CSV.
+// of Graph's functions, are CSV; inventories are files of several kinds.
 func extension(source string) string {
-	if strings.HasPrefix(source, "get") || source == pipeline.LicenseTerms {
+	switch {
+	case strings.HasPrefix(source, "get"), source == pipeline.LicenseTerms, source == pipeline.LegacyLicenses:
 		return ".csv"
+	case source == pipeline.Inventory:
+		return ".file"
 	}
 	return ".json"
 }

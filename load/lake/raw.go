@@ -25,7 +25,7 @@ const (
 
 var (
 	sourceForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,62}$`)
-	pageForm   = regexp.MustCompile(`^[0-9]{6}\.(json|csv)(\.gz)?$`)
+	pageForm   = regexp.MustCompile(`^[0-9]{6}\.(json|csv|file)(\.gz)?$`)
 )
 
 // index is index.json: how a source's kept pages follow each other and end. Pages
