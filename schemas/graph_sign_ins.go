@@ -7,7 +7,13 @@ var GraphSignIns = &Table{
 	Grain:     "sign-in, once per id",
 	Key:       []string{"id"},
 	Partition: "event_date",
-	Fields: []Field{
+	Fields:    signInFields(),
+	Ignored:   ignoredOfSignIns(),
+}
+
+// signInFields are the columns of a table of sign-ins.
+func signInFields() []Field {
+	return []Field{
 		tenantID(),
 		{ID: 2, Name: "event_date", Kind: Date, Dict: true, Required: true, Doc: "UTC day of created_date_time. Computed."},
 		{ID: 3, Name: "id", Kind: UUID, Required: true, From: "id", Doc: "Id of the sign-in."},
@@ -36,11 +42,15 @@ var GraphSignIns = &Table{
 		{ID: 26, Name: "location_country_or_region", Kind: String, Dict: true, From: "location.countryOrRegion", Doc: "ISO 3166 alpha-2 country of the address."},
 		{ID: 27, Name: "service", Kind: String, Dict: true, Doc: "Which of the four sign-in services the application belongs to; null for none. Computed by the sign-in rules."},
 		{ID: 28, Name: "service_rule", Kind: String, Dict: true, Doc: "Name of the rule that said so. Computed by the sign-in rules."},
-	},
-	Ignored: []string{
+	}
+}
+
+// ignoredOfSignIns are the properties of v1.0 that no column holds.
+func ignoredOfSignIns() []string {
+	return []string{
 		"riskDetail", "riskLevelDuringSignIn", "riskEventTypes", "riskEventTypes_v2", "appliedConditionalAccessPolicies",
 		"authenticationAppDeviceDetails", "status.additionalDetails", "deviceDetail.deviceId", "deviceDetail.displayName",
 		"deviceDetail.isCompliant", "location.state", "location.geoCoordinates", "homeTenantId", "resourceTenantId",
 		"servicePrincipalId", "servicePrincipalName", "userAgent", "signInEventTypes",
-	},
+	}
 }

@@ -193,6 +193,7 @@ func All() []*Table {
 		ReportOffice365ActiveUserDetail, ReportEmailActivityUserDetail, ReportM365AppUserDetail,
 		ReportOffice365ActivationsUserDetail, ReportMailboxUsageDetail, ReportOneDriveUsageAccountDetail,
 		GraphSubscriptions, GraphUserRegistrationDetails, GraphReportSettings, ReportMicrosoft365CopilotUsageUserDetail,
+		GraphNonInteractiveSignIns,
 		LicenseTerms, InventoryInstallations, LegacyLicenses,
 		CatalogSkus, CatalogServicePlans,
 	}

@@ -149,7 +149,7 @@ func withDefaults(table *schemas.Table, i int, row map[string]string) map[string
 	if table == schemas.LicenseTerms {
 		defaults["line"], defaults["fees"] = fmt.Sprint(i+2), "0"
 	}
-	if table == schemas.GraphSignIns {
+	if table == schemas.GraphSignIns || table == schemas.GraphNonInteractiveSignIns {
 		defaults["id"] = fmt.Sprintf("signin%d", i)
 	}
 	if table == schemas.GraphUsers {

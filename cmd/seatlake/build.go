@@ -107,7 +107,7 @@ func firstFault(n sql.NodeResult) string {
 // inputs are what the models read: the files of one snapshot, its coverage, and
 // the configured rules.
 func inputs(cfg *Config, s *lake.Snapshot) sql.Inputs {
-	in := sql.Inputs{Version: int64(s.Version), RunID: s.RunID, Files: map[string][]string{}, Seeds: cfg.Seeds()}
+	in := sql.Inputs{Version: int64(s.Version), RunID: s.RunID, Files: map[string][]string{}, Seeds: cfg.Seeds(), Vars: cfg.Vars()}
 	for table := range s.Files {
 		in.Files[table] = s.Paths(table)
 	}

@@ -25,7 +25,7 @@ type Config struct {
 	Activity  Activity
 	Licenses  Licenses
 	Inventory []string // files of installed products
-	Off       []string // optional sources that are switched off, as a run names them
+	Off       []string // optional sources that are not read, as a run names them
 	Raw       Raw
 	Catalog   string // file of a newer product catalogue; empty for the built-in one
 	DuckDB    DuckDB
@@ -76,6 +76,9 @@ type Auth struct {
 type Activity struct {
 	ThresholdDays int // the last activity is at most this old
 	GraceDays     int // a licence assigned later than this is too new to judge
+
+	// CountNonInteractive counts sign-ins by clients on a user's behalf as use.
+	CountNonInteractive bool
 
 	// Overrides is keyed by a SKU's lower-case GUID, its part number, or one of
 	// the 11 services by its label.
@@ -166,7 +169,10 @@ licenses:
 
 # Sources that a run can do without are read when the tenant has them; false leaves
 # one out: subscriptions, user_registration_details, report_settings, copilot_usage.
-# sources: {copilot_usage: false}
+# non_interactive_sign_ins, the sign-ins of clients on behalf of users, are many and
+# are read only when this says true; activity.count_non_interactive_sign_ins: true
+# counts them as use.
+# sources: {copilot_usage: false, non_interactive_sign_ins: true}
 
 # How long the answers of Graph are kept as they came, for replay. 0 keeps nothing.
 raw:
@@ -215,6 +221,11 @@ func (c *Config) Seeds() map[string][]byte {
 		"managed_sku_rules":   csvBytes(rules),
 		"activity_thresholds": csvBytes(thresholds),
 	}
+}
+
+// Vars gives the variables of the models that the configuration decides, by name.
+func (c *Config) Vars() map[string]string {
+	return map[string]string{"count_non_interactive_sign_ins": strconv.FormatBool(c.Activity.CountNonInteractive)}
 }
 
 // days is a cell of a seed; nil is NULL there.

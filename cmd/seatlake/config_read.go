@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"seatlake/pipeline"
 )
 
 func load(path string, env func(string) (string, bool), secrets bool) (*Config, error) {
@@ -103,6 +105,9 @@ func (r *reader) config(text []byte) *Config {
 		Catalog:   r.catalog(keys["catalog"]),
 		DuckDB:    r.duckdb(keys["duckdb"]),
 		Parallel:  r.parallel(keys["parallel"]),
+	}
+	if c.Activity.CountNonInteractive && slices.Contains(c.Off, pipeline.NonInteractiveSignIns) {
+		r.fault(keys["activity"], "count_non_interactive_sign_ins counts what is not read; set sources.non_interactive_sign_ins to true as well")
 	}
 	c.Notes = r.notes
 	return c
@@ -558,11 +563,12 @@ func reasonOf(err error) string {
 const maxDays = 3650 // ten years; beyond it a day count is a mistake
 
 func (r *reader) activity(p place) Activity {
-	keys := r.mapping(p, "threshold_days", "grace_days", "overrides")
+	keys := r.mapping(p, "threshold_days", "grace_days", "overrides", "count_non_interactive_sign_ins")
 	a := Activity{
-		ThresholdDays: r.number(keys["threshold_days"], 60, 1, maxDays),
-		GraceDays:     r.number(keys["grace_days"], 14, 0, maxDays),
-		Overrides:     map[string]Override{},
+		ThresholdDays:       r.number(keys["threshold_days"], 60, 1, maxDays),
+		GraceDays:           r.number(keys["grace_days"], 14, 0, maxDays),
+		CountNonInteractive: r.truth(keys["count_non_interactive_sign_ins"], false),
+		Overrides:           map[string]Override{},
 	}
 	for _, e := range r.entries(keys["overrides"]) {
 		name := r.overrideKey(e)
@@ -677,21 +683,30 @@ func (r *reader) inventory(p place) []string {
 	return out
 }
 
-// sources gives the optional sources that are switched off.
+// sources gives the optional sources that are not read.
 func (r *reader) sources(p place) []string {
 	known := slices.Sorted(maps.Keys(optionalSources))
 	values := r.mapping(p, known...)
 	var off []string
 	for _, key := range known {
-		switch s, ok := r.text(values[key]); {
-		case !ok, s == "true":
-		case s == "false":
-			off = append(off, optionalSources[key])
-		default:
-			r.fault(values[key], "%s is neither true nor false", values[key].quote())
+		if o := optionalSources[key]; !r.truth(values[key], o.wanted) {
+			off = append(off, o.source)
 		}
 	}
 	return off
+}
+
+// truth gives true or false.
+func (r *reader) truth(p place, fallback bool) bool {
+	switch s, ok := r.text(p); {
+	case !ok:
+		return fallback
+	case s == "true", s == "false":
+		return s == "true"
+	default:
+		r.fault(p, "%s is neither true nor false", p.quote())
+		return fallback
+	}
 }
 
 func (r *reader) raw(p place) Raw {

@@ -67,6 +67,7 @@ func TestLoadConfig(t *testing.T) {
 			}},
 			Activity: Activity{ThresholdDays: 60, GraceDays: 14, Overrides: map[string]Override{}},
 			Licenses: Licenses{Include: []string{"*"}},
+			Off:      []string{"non_interactive_sign_ins"},
 			Raw:      Raw{Retain: 30 * 24 * time.Hour, ResumeWithin: 6 * time.Hour},
 			DuckDB:   DuckDB{MemoryLimit: "1GB"},
 			Parallel: Parallel{Tenants: 4},
@@ -94,6 +95,7 @@ tenants:
 activity:
   threshold_days: ${DAYS}
   grace_days: 0
+  count_non_interactive_sign_ins: true
   overrides:
     power bi: {threshold_days: 90}
     SPE_E5: {grace_days: 7}
@@ -103,7 +105,7 @@ licenses:
   exclude: [06EBC4EE-1BB5-47DD-8120-11324BC54E06]
   terms: terms.csv
 inventory: [installed.csv]
-sources: {subscriptions: true, copilot_usage: false}
+sources: {subscriptions: true, copilot_usage: false, non_interactive_sign_ins: true}
 raw: {retain: 2w, resume_within: 1h30m}
 catalog: catalog.seatlake
 duckdb: {memory_limit: 1.5GiB, threads: 2}
@@ -128,7 +130,7 @@ parallel: {tenants: 8}
 					Cloud: Cloud{Graph: "http://127.0.0.1:8080", Login: "http://[::1]:8081"},
 				},
 			},
-			Activity: Activity{ThresholdDays: 30, GraceDays: 0, Overrides: map[string]Override{
+			Activity: Activity{ThresholdDays: 30, GraceDays: 0, CountNonInteractive: true, Overrides: map[string]Override{
 				"Power BI":                             {ThresholdDays: new(90)},
 				"SPE_E5":                               {GraceDays: new(7)},
 				"05e9a617-0261-4cee-bb44-138d3ef5d965": {ThresholdDays: new(15), GraceDays: new(1)},
@@ -144,7 +146,7 @@ parallel: {tenants: 8}
 			DuckDB:    DuckDB{MemoryLimit: "1.5GiB", Threads: 2},
 			Parallel:  Parallel{Tenants: 8},
 			Notes: []string{
-				path + ":26: inventory: inventory files are not used by this version",
+				path + ":27: inventory: inventory files are not used by this version",
 			},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -262,7 +264,7 @@ func TestFaults(t *testing.T) {
 		{"a key stands once", tenant + "lake: a\nlake: b", "9: lake: is written twice; line 8 has it too"},
 		{"merge keys are refused", tenant + "raw: {<<: {retain: 1d}}", "8: raw: merge keys (<<) are not supported; write the values out"},
 		{"a mapping is wanted", tenant + "raw: 30d", "8: raw: must be a mapping of keys to values, not a single value"},
-		{"a source that is no option has the list", tenant + "sources: {mailboxes: false}", "8: sources.mailboxes: is not a key; here are copilot_usage, report_settings, subscriptions, user_registration_details"},
+		{"a source that is no option has the list", tenant + "sources: {mailboxes: false}", "8: sources.mailboxes: is not a key; here are copilot_usage, non_interactive_sign_ins, report_settings, subscriptions, user_registration_details"},
 		{"a source is on or off", tenant + "sources: {copilot_usage: maybe}", `8: sources.copilot_usage: "maybe" is neither true nor false`},
 		{"a single value is wanted", tenant + "lake: [a]", "8: lake: must be a single value, not a list"},
 		{"a list is wanted", tenant + "licenses: {include: SPE_E5}", "8: licenses.include: must be a list, not a single value"},
@@ -307,6 +309,8 @@ func TestFaults(t *testing.T) {
 		{"a catalogue is a file", tenant + "catalog: .", "8: catalog: is a directory; name a file in it"},
 
 		{"days are a whole number", tenant + "activity: {threshold_days: 1.5, grace_days: soon}", "8: activity.threshold_days: \"1.5\" is not a whole number\n8: activity.grace_days: \"soon\" is not a whole number"},
+		{"what is counted is read", tenant + "activity: {count_non_interactive_sign_ins: true}", "8: activity: count_non_interactive_sign_ins counts what is not read; set sources.non_interactive_sign_ins to true as well"},
+		{"a switch is true or false", tenant + "sources: {non_interactive_sign_ins: on please}", "8: sources.non_interactive_sign_ins: \"on please\" is neither true nor false"},
 		{"days are in range", tenant + "activity: {threshold_days: 0, grace_days: -1}", "8: activity.threshold_days: \"0\" is out of range; from 1 to 3650 is possible\n8: activity.grace_days: \"-1\" is out of range; from 0 to 3650 is possible"},
 		{"an override overrides", tenant + "activity: {overrides: {SPE_E5: {}, Visio: }}", "8: activity.overrides.SPE_E5: overrides nothing; give threshold_days, grace_days or both\n8: activity.overrides.Visio: overrides nothing; give threshold_days, grace_days or both"},
 		{"an override's days are checked", tenant + "activity: {overrides: {SPE_E5: {threshold_days: x, days: 1}}}", "8: activity.overrides.SPE_E5.days: is not a key; here are threshold_days, grace_days\n8: activity.overrides.SPE_E5.threshold_days: \"x\" is not a whole number"},

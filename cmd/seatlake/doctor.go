@@ -234,7 +234,11 @@ func (p *examined) examine(ctx context.Context) {
 			return
 		}
 		if refused && gap.State == pipeline.Missing {
-			p.say(finding{Check: source, Status: warning, Found: gap.Reason, Costs: p.costs(source)})
+			f := finding{Check: source, Status: warning, Found: gap.Reason, Costs: p.costs(source)}
+			if !isOptional(source) {
+				f.Status = ailment
+			}
+			p.say(f)
 			continue
 		}
 		if err == nil && probe.Note != "" {
@@ -258,7 +262,7 @@ func (p *examined) examine(ctx context.Context) {
 // which share a permission and of which one stands for all.
 var probed = []string{
 	pipeline.SubscribedSkus, pipeline.Users, pipeline.ReportActivations, pipeline.SignIns,
-	pipeline.ReportSettings, pipeline.UserRegistrationDetails, pipeline.Subscriptions,
+	pipeline.ReportSettings, pipeline.UserRegistrationDetails, pipeline.Subscriptions, pipeline.NonInteractiveSignIns,
 }
 
 // errPartly says that users are readable, and their sign-in activity is not.
@@ -365,7 +369,7 @@ func (p *examined) permissions(seen map[string]error) {
 	if !premium {
 		p.say(finding{
 			Check: "entra_premium", Status: ailment, Found: "the tenant has no Entra ID P1 or P2 licence, without which Graph keeps sign-ins closed",
-			Costs: p.costs(pipeline.SignIns, pipeline.UserRegistrationDetails) + "; " + columnsOf(auditLog),
+			Costs: p.costs(pipeline.SignIns, pipeline.NonInteractiveSignIns, pipeline.UserRegistrationDetails) + "; " + columnsOf(auditLog),
 			Cure:  "buy one licence of Entra ID P1; until then these services are not measurable, and nobody is called idle by them",
 		})
 	}
@@ -403,7 +407,7 @@ func reportSources() []string {
 }
 
 // everySource is what a run of all tasks would ask for.
-func everySource() []pipeline.Request { return requests(nil, nil, time.Time{}, time.Time{}) }
+func everySource() []pipeline.Request { return requests(nil, nil, time.Time{}, nil) }
 
 // tables names the tables that each source feeds.
 func (p *parts) tables() (map[string][]string, error) {

@@ -41,12 +41,12 @@ func (d due) is(now time.Time, p *past, jobs []pipeline.Job) bool {
 
 // past is what a lake knows of a tenant's runs.
 type past struct {
-	watermark time.Time            // where sign-ins were read to; zero when never
-	began     map[string]time.Time // when the run began that read a table last, by table
+	watermarks map[string]time.Time // where sources were read to, by source; none where they never were
+	began      map[string]time.Time // when the run began that read a table last, by table
 }
 
 func pastOf(ctx context.Context, lk *lake.Lake, tenantID string) (*past, error) {
-	p := &past{began: map[string]time.Time{}}
+	p := &past{began: map[string]time.Time{}, watermarks: map[string]time.Time{}}
 	snapshot, err := lk.Snapshot(ctx, 0)
 	if errors.Is(err, lake.ErrEmpty) {
 		return p, nil
@@ -54,12 +54,16 @@ func pastOf(ctx context.Context, lk *lake.Lake, tenantID string) (*past, error) 
 	if err != nil {
 		return nil, err
 	}
-	if raw, ok := snapshot.State[tenantID][pipeline.SignIns]; ok {
+	for _, source := range byTime {
+		raw, ok := snapshot.State[tenantID][source]
+		if !ok {
+			continue
+		}
 		var mark pipeline.Watermark
 		if err := json.Unmarshal(raw, &mark); err != nil {
-			return nil, fmt.Errorf("sign-in watermark of tenant %s in version %d: %w", tenantID, snapshot.Version, err)
+			return nil, fmt.Errorf("watermark of %s of tenant %s in version %d: %w", source, tenantID, snapshot.Version, err)
 		}
-		p.watermark = mark.Through
+		p.watermarks[source] = mark.Through
 	}
 	for _, c := range snapshot.Coverage {
 		if c.TenantID != tenantID {

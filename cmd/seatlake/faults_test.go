@@ -37,7 +37,7 @@ func everyPage(kind graphsim.FaultKind, retryAfter string, times int) (out []gra
 
 // taskReports are the usage reports of a run.
 func taskReports() (out []string) {
-	for _, r := range requests(nil, nil, scriptNow, time.Time{}) {
+	for _, r := range requests(nil, nil, scriptNow, nil) {
 		if strings.HasPrefix(r.Source, "get") {
 			out = append(out, r.Source)
 		}

@@ -34,7 +34,7 @@ func (a *app) graphServeCommand() *cobra.Command {
 		Long: `Serves a simulated Microsoft 365 tenant on ports of this machine: Graph, the login
 endpoint, and, on a host of its own as in the real service, report downloads. Prints a
 configuration that reads it. The tenant is a function of --seed, or, with --dir, of a
-folder of files: users.1.json, subscribedSkus.json, signIns.1.json, <report>.csv.`,
+folder of files: users.1.json, subscribedSkus.json, signIns.1.json, nonInteractiveSignIns.1.json, <report>.csv.`,
 		Args: cobra.NoArgs,
 		RunE: action(func(ctx context.Context, _ []string) error {
 			o.Now, o.Clock = a.now().UTC(), a.now
@@ -65,6 +65,7 @@ folder of files: users.1.json, subscribedSkus.json, signIns.1.json, <report>.csv
 	flags.StringVar(&dir, "dir", "", "serve the files of this `folder` in place of a generated tenant")
 	flags.IntVar(&o.Users, "users", 1000, "how many `users`")
 	flags.IntVar(&o.SignIns, "sign-ins", 10000, "how many `sign-ins` over the last 30 days")
+	flags.IntVar(&o.NonInteractiveSignIns, "non-interactive-sign-ins", 0, "how many `sign-ins` by clients over the last 30 days; beta lists them")
 	flags.Uint64Var(&o.Seed, "seed", 1, "the tenant is a function of this `number`")
 	flags.IntVar(&o.PageSize, "page-size", 0, "at most this many `rows` a page; 0 leaves Graph's limits")
 	flags.BoolVar(&o.Concealed, "concealed", false, "hide names in usage reports")

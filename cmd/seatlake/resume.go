@@ -16,7 +16,7 @@ import (
 func (b *batch) newRun(t Tenant, tenantID string, past *past) pipeline.Run {
 	now := b.now().UTC()
 	started := now.Truncate(time.Second)
-	asked := requests(b.tasks, b.cfg.Off, started, past.watermark)
+	asked := requests(b.tasks, b.cfg.Off, started, past.watermarks)
 	if b.terms != nil && (len(b.tasks) == 0 || slices.Contains(b.tasks, taskLicenses)) {
 		asked = append(asked, pipeline.Request{Source: pipeline.LicenseTerms})
 	}
@@ -45,7 +45,7 @@ func (b *batch) replaces(old, run pipeline.Run, past *past) bool {
 	age := run.Started.Sub(old.Started)
 	return age >= 0 && age < b.cfg.Raw.ResumeWithin && old.Started.UTC().YearDay() == run.Started.YearDay() &&
 		old.Tenant == run.Tenant && old.Program == run.Program &&
-		slices.EqualFunc(old.Requests, requests(b.tasks, b.cfg.Off, old.Started, past.watermark), func(x, y pipeline.Request) bool {
+		slices.EqualFunc(old.Requests, requests(b.tasks, b.cfg.Off, old.Started, past.watermarks), func(x, y pipeline.Request) bool {
 			return x.Source == y.Source && x.Window.From.Equal(y.Window.From) && x.Window.To.Equal(y.Window.To)
 		})
 }

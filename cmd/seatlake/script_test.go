@@ -59,7 +59,7 @@ var scriptNow = time.Date(2026, 10, 8, 6, 0, 0, 0, time.UTC)
 // cmdGraph starts a simulated tenant that lives until the script ends, and writes
 // seatlake.yaml, which reads it.
 //
-//	graph [-users N] [-sign-ins N] [-seed S] [-folder DIR] [-concealed] [-no-premium]
+//	graph [-users N] [-sign-ins N] [-non-interactive-sign-ins N] [-seed S] [-folder DIR] [-concealed] [-no-premium]
 //	      [-deny PERMISSION,...] [-page-size N] [-value-first] [-fault KIND:SOURCE:PAGE[:TIMES]]...
 //	      and how people and machines sign in; see loginFlags
 func cmdGraph(ts *testscript.TestScript, neg bool, args []string) {
@@ -73,6 +73,7 @@ func cmdGraph(ts *testscript.TestScript, neg bool, args []string) {
 	flags.StringVar(&folder, "folder", "", "")
 	flags.IntVar(&o.Users, "users", 100, "")
 	flags.IntVar(&o.SignIns, "sign-ins", 1000, "")
+	flags.IntVar(&o.NonInteractiveSignIns, "non-interactive-sign-ins", 0, "")
 	flags.Uint64Var(&o.Seed, "seed", 1, "")
 	flags.BoolVar(&o.Concealed, "concealed", false, "")
 	flags.BoolVar(&o.NoPremium, "no-premium", false, "")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -32,23 +31,44 @@ var taskSources = map[task][]string{
 	taskLicenses: {pipeline.SubscribedSkus, pipeline.Subscriptions},
 	taskRoster: {pipeline.ReportSettings, pipeline.Users, pipeline.ReportApps, pipeline.ReportActivations, pipeline.ReportMailboxes,
 		pipeline.ReportOneDrives, pipeline.UserRegistrationDetails},
-	taskAccess: {pipeline.ReportSettings, pipeline.ReportActiveUsers, pipeline.ReportEmail, pipeline.SignIns, pipeline.ReportCopilot},
+	taskAccess: {pipeline.ReportSettings, pipeline.ReportActiveUsers, pipeline.ReportEmail, pipeline.SignIns, pipeline.ReportCopilot, pipeline.NonInteractiveSignIns},
 }
 
 // allTasks are the tasks in the order in which a run asks for their sources.
 var allTasks = []task{taskLicenses, taskRoster, taskAccess}
 
-// optionalSources are the sources without which a run is whole, by their key below
-// sources in the configuration.
-var optionalSources = map[string]string{
-	"subscriptions":             pipeline.Subscriptions,
-	"user_registration_details": pipeline.UserRegistrationDetails,
-	"report_settings":           pipeline.ReportSettings,
-	"copilot_usage":             pipeline.ReportCopilot,
+// optionalSource is a source that the configuration switches on and off.
+type optionalSource struct {
+	source string
+	// wanted sources are read unless they are switched off. A run is whole without
+	// them, for a tenant need not have them. The others are read only when they are
+	// switched on, and are then missed when they are not there.
+	wanted bool
 }
 
+// optionalSources are such sources by their key below sources in the configuration.
+var optionalSources = map[string]optionalSource{
+	"subscriptions":             {pipeline.Subscriptions, true},
+	"user_registration_details": {pipeline.UserRegistrationDetails, true},
+	"report_settings":           {pipeline.ReportSettings, true},
+	"copilot_usage":             {pipeline.ReportCopilot, true},
+	"non_interactive_sign_ins":  {pipeline.NonInteractiveSignIns, false},
+}
+
+// isOptional says that a run that asked for a source is whole without it.
 func isOptional(source string) bool {
-	return slices.Contains(slices.Collect(maps.Values(optionalSources)), source)
+	o, _ := switchOf(source)
+	return o.wanted
+}
+
+// switchOf is what switches a source on and off, if anything does.
+func switchOf(source string) (o optionalSource, ok bool) {
+	for _, o := range optionalSources {
+		if o.source == source {
+			return o, true
+		}
+	}
+	return optionalSource{}, false
 }
 
 // signInRetention is how far back Graph keeps sign-ins of tenants with Entra ID
@@ -60,9 +80,12 @@ const signInRetention = 30 * 24 * time.Hour
 // because some arrive late.
 const signInOverlap = 24 * time.Hour
 
+// byTime are the sources that are read by time, each from its own watermark.
+var byTime = []string{pipeline.SignIns, pipeline.NonInteractiveSignIns}
+
 // requests is what a run of the given tasks asks of Graph, without the optional
-// sources that are switched off.
-func requests(tasks []task, off []string, now, watermark time.Time) []pipeline.Request {
+// sources that are switched off. Watermarks are by source.
+func requests(tasks []task, off []string, now time.Time, watermarks map[string]time.Time) []pipeline.Request {
 	var out []pipeline.Request
 	for _, t := range allTasks {
 		if len(tasks) > 0 && !slices.Contains(tasks, t) {
@@ -73,8 +96,8 @@ func requests(tasks []task, off []string, now, watermark time.Time) []pipeline.R
 			if slices.Contains(off, source) || slices.ContainsFunc(out, func(r pipeline.Request) bool { return r.Source == source }) {
 				continue
 			}
-			if source == pipeline.SignIns {
-				r.Window, r.Unread = signInWindow(now.UTC(), watermark.UTC())
+			if slices.Contains(byTime, source) {
+				r.Window, r.Unread = signInWindow(now.UTC(), watermarks[source].UTC())
 			}
 			out = append(out, r)
 		}
@@ -168,13 +191,9 @@ func (p *parts) jobs(run pipeline.Run) ([]pipeline.Job, error) {
 				{Table: schemas.GraphUserLicenses, Through: []pipeline.Transform{transform.Licenses(entitlements{plans, p.catalog, p.names}), stamp(schemas.GraphUserLicenses)}},
 			}
 		case pipeline.SignIns:
-			job.Decoder = decode.For(schemas.GraphSignIns, decode.Options{})
-			job.Outputs = []pipeline.Output{{Table: schemas.GraphSignIns, Judge: judgeSignIns(request.Unread), Through: []pipeline.Transform{
-				transform.Within("created_date_time", request.Window),
-				transform.Distinct("id", transform.DistinctOptions{Scope: "created_date_time"}),
-				transform.SignInServices(p.rules),
-				stamp(schemas.GraphSignIns),
-			}}}
+			job = p.signIns(job, request, schemas.GraphSignIns, stamp(schemas.GraphSignIns))
+		case pipeline.NonInteractiveSignIns:
+			job = p.signIns(job, request, schemas.GraphNonInteractiveSignIns, stamp(schemas.GraphNonInteractiveSignIns))
 		case pipeline.Subscriptions:
 			job = collection(job, schemas.GraphSubscriptions, stamp(schemas.GraphSubscriptions))
 		case pipeline.UserRegistrationDetails:
@@ -208,6 +227,18 @@ func (p *parts) jobs(run pipeline.Run) ([]pipeline.Job, error) {
 		jobs = append(jobs, job)
 	}
 	return jobs, nil
+}
+
+// signIns completes the job of a log of sign-ins.
+func (p *parts) signIns(job pipeline.Job, request pipeline.Request, table *schemas.Table, stamp pipeline.Transform) pipeline.Job {
+	job.Decoder = decode.For(table, decode.Options{})
+	job.Outputs = []pipeline.Output{{Table: table, Judge: judgeSignIns(request.Unread), Through: []pipeline.Transform{
+		transform.Within("created_date_time", request.Window),
+		transform.Distinct("id", transform.DistinctOptions{Scope: "created_date_time"}),
+		transform.SignInServices(p.rules),
+		stamp,
+	}}}
+	return job
 }
 
 // collection completes the job of a collection that feeds one table.

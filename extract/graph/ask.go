@@ -26,8 +26,8 @@ type ask struct {
 	// permission is the application permission that Graph wants.
 	permission string
 
-	// optional is a source that not every tenant has: whatever is wrong with its
-	// first page is a gap.
+	// optional is a source that not every tenant has: whatever Graph lacks of it is a
+	// gap.
 	optional bool
 
 	// lesser is what to ask for instead when Graph denies this, and note says
@@ -66,8 +66,13 @@ func newAsk(source string, w pipeline.Window) (*ask, error) {
 		return &ask{path: "/v1.0/subscribedSkus", permission: "LicenseAssignment.Read.All"}, nil
 	case pipeline.SignIns:
 		return &ask{
-			path:     "/v1.0/auditLogs/signIns?" + signInFilter(w) + "$top=1000",
+			path:     "/v1.0/auditLogs/signIns?" + filter(during(w)) + "$top=1000",
 			restarts: 6, window: w, permission: auditLog,
+		}, nil
+	case pipeline.NonInteractiveSignIns: // which v1.0 has not, and which come alone
+		return &ask{
+			path:     "/beta/auditLogs/signIns?" + filter(append(during(w), "signInEventTypes/any(t: t eq 'nonInteractiveUser')")) + "$top=1000",
+			restarts: 6, window: w, permission: auditLog, optional: true,
 		}, nil
 	case pipeline.ReportActiveUsers, pipeline.ReportEmail:
 		return askReport(source, "(period='D180')"), nil
@@ -139,24 +144,28 @@ func (a *ask) halves() []pipeline.Window {
 	return []pipeline.Window{{From: w.From, To: middle}, {From: middle, To: w.To}}
 }
 
-// signInFilter is the window as Graph knows it. Graph has ge and le and no lt, and
-// its own links speak of whole seconds: the window is widened to whole seconds and
-// holds both its ends. What lies outside, or comes twice where windows meet, is
-// dropped downstream.
-func signInFilter(w pipeline.Window) string {
-	var terms []string
+// during is the window as Graph knows it. Graph has ge and le and no lt, and its own
+// links speak of whole seconds: the window is widened to whole seconds and holds both
+// its ends. What lies outside, or comes twice where windows meet, is dropped
+// downstream.
+func during(w pipeline.Window) (terms []string) {
 	if !w.From.IsZero() {
 		terms = append(terms, "createdDateTime ge "+second(w.From))
 	}
 	if !w.To.IsZero() {
 		terms = append(terms, "createdDateTime le "+second(w.To.Add(time.Second-time.Nanosecond)))
 	}
+	return terms
+}
+
+// filter is the query option that asks for rows of which all terms are true, with what
+// joins it to the next option; "" for no terms.
+func filter(terms []string) string {
 	if len(terms) == 0 {
 		return ""
 	}
 	// Not every OData parser takes a plus for a space.
-	filter := strings.ReplaceAll(url.QueryEscape(strings.Join(terms, " and ")), "+", "%20")
-	return "$filter=" + filter + "&"
+	return "$filter=" + strings.ReplaceAll(url.QueryEscape(strings.Join(terms, " and ")), "+", "%20") + "&"
 }
 
 func second(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }

@@ -80,13 +80,13 @@ func TestOptionalSources(t *testing.T) {
 		want(t, err, "404")
 	})
 
-	t.Run("what is cut off after its first page is an error, not a gap", func(t *testing.T) {
+	t.Run("what is cut off after its first page is missing, and says where", func(t *testing.T) {
 		cloud := newCloud(t, inTurn(t, users("/v1.0/reports/authenticationMethods/userRegistrationDetails?$skiptoken=a", "u1"), sample(t, "404-not-found")))
 		_, err := collect(cloud.client().Pages(t.Context(), pipeline.UserRegistrationDetails, pipeline.Window{}))
-		if _, ok := pipeline.AsGap(err); ok {
-			t.Errorf("recorded as a gap: %v", err)
+		if gap, ok := pipeline.AsGap(err); !ok || gap.State != pipeline.Missing {
+			t.Errorf("not the gap that was expected: %v", err)
 		}
-		want(t, err, "page 2", "404")
+		want(t, err, "page 1", "404")
 	})
 
 	t.Run("Copilot's report may come by a link, too", func(t *testing.T) {

@@ -22,7 +22,7 @@ const maxPages = 1_000_000
 // come twice: Graph repeats some, and a link that expires makes paging start over.
 //
 // A denied source ends in a *pipeline.Gap before its first page, and an optional one
-// does so whatever is wrong with that page. Every other error is a *pipeline.Error
+// wherever Graph fails to give the next. Every other error is a *pipeline.Error
 // that says tenant, source and page; behind it stands an *Error, an *AuthError, or a
 // fault that outlasted its attempts.
 func (c *Client) Pages(ctx context.Context, source string, w pipeline.Window) pipeline.Pages {
@@ -94,10 +94,10 @@ func (r *reading) read(ctx context.Context, w pipeline.Window, kept pipeline.Pag
 		}
 		halves := r.ask.halves()
 		if !leadsNoFurther(err, r.number > before, halves != nil) || r.ask.restarts == 0 {
-			return err
+			return r.orAbsent(err)
 		}
 		if restarts == r.ask.restarts {
-			return fmt.Errorf("%w (after starting over %d times)", err, restarts)
+			return r.orAbsent(fmt.Errorf("%w (after starting over %d times)", err, restarts))
 		}
 		restarts++
 		if halves != nil {
@@ -105,6 +105,21 @@ func (r *reading) read(ctx context.Context, w pipeline.Window, kept pipeline.Pag
 		}
 	}
 	return nil
+}
+
+// orAbsent is the gap of an optional source that Graph does not give, or not to its
+// end; else the error itself.
+func (r *reading) orAbsent(err error) error {
+	if _, gap := pipeline.AsGap(err); gap || !r.ask.optional {
+		return err
+	}
+	if why, ok := absence(err); ok {
+		if r.number > 0 {
+			why = fmt.Sprintf("Graph broke off behind its page %d: run again later; nothing else depends on it", r.number)
+		}
+		return &pipeline.Gap{State: pipeline.Missing, Reason: why, Err: err}
+	}
+	return err
 }
 
 // again yields the kept pages and finds where they lead to, or that they are all
@@ -259,8 +274,6 @@ func (r *reading) first(ctx context.Context) (*pipeline.Page, string, error) {
 	}
 	if denied(err) && r.number == 0 {
 		err = &pipeline.Gap{State: pipeline.Denied, Reason: r.client.reason(err, r.ask), Err: err}
-	} else if why, ok := absence(err); ok && r.number == 0 && r.ask.optional {
-		err = &pipeline.Gap{State: pipeline.Missing, Reason: why, Err: err}
 	}
 	return page, next, err
 }

@@ -19,9 +19,16 @@ func (t *Tenant) span(source string, ge, le int64) (from, to int, ok bool) {
 	case "user_registration_details":
 		return 0, t.registrations(), true
 	default:
-		from, to = t.spans.within(ge, le)
+		from, to = t.log(source).within(ge, le)
 		return from, to, true
 	}
+}
+
+func (t *Tenant) log(source string) *signInLog {
+	if source == clientSignInSource {
+		return t.clients
+	}
+	return t.signIns
 }
 
 func (t *Tenant) limit(string, int) int { return math.MaxInt }
@@ -51,14 +58,18 @@ func (t *Tenant) rows(source string, beta bool, asked []string) (write func(w *t
 			t.user(u, i)
 			t.writeUser(w, u, ps)
 		}, ""
-	case "sign_ins":
-		ps, unknown := choose(signInProperties, asked, func(p *signInProperty) string { return p.name })
+	case signInSource, clientSignInSource:
+		all := signInProperties
+		if beta {
+			all = betaSignInProperties
+		}
+		ps, unknown := choose(all, asked, func(p *signInProperty) string { return p.name })
 		if unknown != "" {
 			return nil, unknown
 		}
 		s := new(signIn)
 		return func(w *text, i int) {
-			t.signIn(s, i)
+			t.signIn(s, t.log(source), i)
 			t.writeSignIn(w, s, ps)
 		}, ""
 	case "subscriptions":

@@ -12,6 +12,7 @@ type FaultKind string
 // The kinds of faults.
 const (
 	TooManyRequests FaultKind = "429"                // with Fault.RetryAfter as it stands
+	Forbidden       FaultKind = "403"                // the permission is taken away
 	BadGateway      FaultKind = "502"                //
 	Unavailable     FaultKind = "503"                // with Fault.RetryAfter as it stands
 	GatewayTimeout  FaultKind = "504"                //
@@ -32,14 +33,14 @@ const (
 )
 
 var faultKinds = []FaultKind{
-	TooManyRequests, BadGateway, Unavailable, GatewayTimeout, Reset, CutShort, TruncatedGzip, HTML, MalformedJSON, RepeatedRow,
+	TooManyRequests, Forbidden, BadGateway, Unavailable, GatewayTimeout, Reset, CutShort, TruncatedGzip, HTML, MalformedJSON, RepeatedRow,
 	EmptyPage, EndlessLink, ForeignLink, ExpiredLink, ExpiredDownload, ExpiredToken, RefusedToken, LostAnswer,
 }
 
 // Fault makes one answer go wrong, a number of times; then the server answers as if
 // nothing had been.
 type Fault struct {
-	// Source is users, subscribed_skus, sign_ins, subscriptions,
+	// Source is users, subscribed_skus, sign_ins, non_interactive_sign_ins, subscriptions,
 	// user_registration_details, report_settings, a report's function name, or token;
 	// user, group, assign_license or group_members for one object; empty is any.
 	Source string
@@ -75,7 +76,7 @@ func (f Fault) String() string {
 // Faults by what they need to know: answers replace any answer, damages spoil a body,
 // links are about pages and what leads from one to the next.
 var (
-	answers = []FaultKind{TooManyRequests, BadGateway, Unavailable, GatewayTimeout, Reset, HTML, ExpiredToken}
+	answers = []FaultKind{TooManyRequests, Forbidden, BadGateway, Unavailable, GatewayTimeout, Reset, HTML, ExpiredToken}
 	damages = []FaultKind{CutShort, TruncatedGzip, MalformedJSON}
 	links   = []FaultKind{RepeatedRow, EmptyPage, EndlessLink, ForeignLink, ExpiredLink}
 )

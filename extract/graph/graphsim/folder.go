@@ -44,6 +44,7 @@ type member struct {
 //
 //	users.1.json, users.2.json, ...      pages of users
 //	signIns.1.json, ...                  pages of sign-ins, newest first
+//	nonInteractiveSignIns.1.json, ...    pages of sign-ins by clients, newest first
 //	subscribedSkus.json                  SKUs
 //	subscriptions.json                   directory subscriptions
 //	userRegistrationDetails.json         what users have registered to prove themselves
@@ -56,15 +57,15 @@ type member struct {
 // found (404). The server is the one of a drawn tenant; the numbers of Options that
 // draw one are not used.
 func Folder(dir string, o Options) (*FolderTenant, error) {
-	o.Users, o.SignIns = 0, 0
+	o.Users, o.SignIns, o.NonInteractiveSignIns = 0, 0, 0
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("graphsim: %w", err)
 	}
 	t := &FolderTenant{o: o, lists: map[string]*list{}, csv: map[string][]byte{}, conceals: o.Concealed}
 	for _, c := range []struct{ source, base string }{
-		{"users", "users"}, {"sign_ins", "signIns"}, {"subscribed_skus", "subscribedSkus"}, {"subscriptions", "subscriptions"},
-		{"user_registration_details", "userRegistrationDetails"}, {"groups", "groups"},
+		{"users", "users"}, {signInSource, "signIns"}, {clientSignInSource, "nonInteractiveSignIns"}, {"subscribed_skus", "subscribedSkus"},
+		{"subscriptions", "subscriptions"}, {"user_registration_details", "userRegistrationDetails"}, {"groups", "groups"},
 	} {
 		l, err := readList(dir, c.base)
 		if err != nil {
@@ -74,9 +75,11 @@ func Folder(dir string, o Options) (*FolderTenant, error) {
 			t.lists[c.source] = l
 		}
 	}
-	if l := t.lists["sign_ins"]; l != nil {
-		if err := l.timed(); err != nil {
-			return nil, fmt.Errorf("graphsim: folder %s: signIns: %w", dir, err)
+	for _, source := range []string{signInSource, clientSignInSource} {
+		if l := t.lists[source]; l != nil {
+			if err := l.timed(); err != nil {
+				return nil, fmt.Errorf("graphsim: folder %s: %s: %w", dir, source, err)
+			}
 		}
 	}
 	for _, k := range append(slices.Clone(reportKinds), copilotReport) {
@@ -209,7 +212,7 @@ func (t *FolderTenant) span(source string, ge, le int64) (from, to int, ok bool)
 	if l == nil {
 		return 0, 0, false
 	}
-	if source != "sign_ins" {
+	if !isSignIns(source) {
 		return 0, len(l.rows), true
 	}
 	from = sort.Search(len(l.at), func(k int) bool { return l.at[k] <= le })
@@ -235,7 +238,7 @@ func (t *FolderTenant) rows(source string, _ bool, asked []string) (write func(w
 	}
 	for _, a := range asked {
 		graphs := source == "users" && slices.ContainsFunc(properties, func(p property) bool { return p.name == a }) ||
-			source == "sign_ins" && slices.ContainsFunc(signInProperties, func(p signInProperty) bool { return p.name == a })
+			isSignIns(source) && slices.ContainsFunc(betaSignInProperties, func(p signInProperty) bool { return p.name == a })
 		if !graphs && !l.known[a] {
 			return nil, a
 		}

@@ -53,7 +53,8 @@ type endpoint struct {
 var endpoints = []endpoint{
 	{"users", "users", "user", "User.Read.All", []string{"$select", "$top", "$skiptoken", "$count", "$filter", "$orderby", "$expand", "$search"}, 999, 100},
 	{"subscribedSkus", "subscribed_skus", "subscribedSku", "LicenseAssignment.Read.All", []string{"$skiptoken"}, math.MaxInt, math.MaxInt},
-	{"auditLogs/signIns", "sign_ins", "signIn", "AuditLog.Read.All", []string{"$select", "$top", "$skiptoken", "$filter", "$orderby"}, 1000, 1000},
+	{"auditLogs/signIns", signInSource, "signIn", "AuditLog.Read.All", []string{"$select", "$top", "$skiptoken", "$filter", "$orderby"}, 1000, 1000},
+	{"auditLogs/signIns", clientSignInSource, "signIn", "AuditLog.Read.All", []string{"$select", "$top", "$skiptoken", "$filter", "$orderby"}, 1000, 1000},
 	{"directory/subscriptions", "subscriptions", "companySubscription", "Organization.Read.All", []string{"$select", "$skiptoken"}, math.MaxInt, math.MaxInt},
 	{"reports/authenticationMethods/userRegistrationDetails", "user_registration_details", "userRegistrationDetails", "AuditLog.Read.All", []string{"$top", "$skiptoken", "$filter", "$orderby"}, 1000, 1000},
 }
@@ -101,6 +102,9 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	i := slices.IndexFunc(endpoints, func(e endpoint) bool { return e.path == path })
+	if types, _ := eventTypes(r.URL.Query().Get("$filter")); i >= 0 && beta && len(types) == 1 && types[0] == "nonInteractiveUser" {
+		i = slices.IndexFunc(endpoints, func(e endpoint) bool { return e.path == path && e.source == clientSignInSource })
+	}
 	if i < 0 {
 		s.refuse(w, r, http.StatusBadRequest, "BadRequest", fmt.Sprintf("Resource not found for the segment '%s'.", path))
 		return
@@ -137,7 +141,7 @@ func (s *Server) before(w http.ResponseWriter, r *http.Request, source string, q
 		s.mu.Unlock()
 		s.refuse(w, r, http.StatusUnauthorized, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.")
 		return f, true
-	case f.Kind == ExpiredLink && source == "sign_ins":
+	case f.Kind == ExpiredLink && isSignIns(source):
 		s.refuse(w, r, http.StatusBadRequest, "UnknownError", "Invalid Skip Token, skip token is null")
 		return f, true
 	case f.Kind == ExpiredLink:
@@ -175,7 +179,7 @@ var timeFilter = regexp.MustCompile(`^createdDateTime\s+(ge|le)\s+(\S+)$`)
 
 // parse reads the query options of a collection. When Graph refuses them, it says so
 // with a code and a message.
-func (s *Server) parse(r *http.Request, e *endpoint) (q query, code, message string) {
+func (s *Server) parse(r *http.Request, e *endpoint, beta bool) (q query, code, message string) {
 	q = query{ge: math.MinInt64, le: math.MaxInt64, from: -1, page: 1}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -202,17 +206,24 @@ func (s *Server) parse(r *http.Request, e *endpoint) (q query, code, message str
 		case "$count":
 			q.count = v == "true"
 		case "$orderby":
-			if v != "createdDateTime desc" || e.source != "sign_ins" {
+			if v != "createdDateTime desc" || !isSignIns(e.source) {
 				return q, "Request_UnsupportedQuery", "Sorting by '" + v + "' is not supported."
 			}
 		case "$filter":
-			if e.source != "sign_ins" {
+			if !isSignIns(e.source) {
 				return q, "Request_UnsupportedQuery", "Unsupported or invalid query filter clause."
 			}
-			if strings.Contains(v, "signInEventTypes") {
+			types, rest := eventTypes(v)
+			if !beta && len(types) > 0 {
 				return q, "BadRequest", "Could not find a property named 'signInEventTypes' on type 'microsoft.graph.signIn'."
 			}
-			for clause := range strings.SplitSeq(v, " and ") {
+			if len(types) > 1 {
+				return q, "BadRequest", "Sign-in event types cannot be mixed in one filter."
+			}
+			if rest == "" {
+				continue
+			}
+			for clause := range strings.SplitSeq(rest, " and ") {
 				m := timeFilter.FindStringSubmatch(strings.TrimSpace(clause))
 				if m == nil {
 					return q, "BadRequest", "Invalid filter clause: " + clause
@@ -232,7 +243,7 @@ func (s *Server) parse(r *http.Request, e *endpoint) (q query, code, message str
 		case "$skiptoken":
 			var ok bool
 			if q.from, q.page, ok = s.openToken(e.source, v); !ok {
-				if e.source == "sign_ins" {
+				if isSignIns(e.source) {
 					return q, "UnknownError", "Invalid Skip Token, skip token is null"
 				}
 				return q, "Directory_ExpiredPageToken", "The specified page token value has expired and can no longer be included in your request."
@@ -268,7 +279,7 @@ func (s *Server) openToken(source, token string) (from, page int, ok bool) {
 
 // serveCollection lists one page of users, SKUs or sign-ins.
 func (s *Server) serveCollection(w http.ResponseWriter, r *http.Request, e *endpoint, beta bool) {
-	q, code, message := s.parse(r, e)
+	q, code, message := s.parse(r, e, beta)
 	f, done := s.before(w, r, e.source, q, slices.Concat(answers, damages, links))
 	if done || s.forbids(w, r, e, q) {
 		return
@@ -341,7 +352,7 @@ func (s *Server) forbids(w http.ResponseWriter, r *http.Request, e *endpoint, q 
 	switch {
 	case !s.allows(e.permission), withSignIns && !s.allows("AuditLog.Read.All"):
 		s.refuse(w, r, http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
-	case s.o.NoPremium && (withSignIns || e.source == "sign_ins" || e.source == "user_registration_details"):
+	case s.o.NoPremium && (withSignIns || isSignIns(e.source) || e.source == "user_registration_details"):
 		s.refuse(w, r, http.StatusForbidden, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", "Neither tenant is B2C or tenant doesn't have premium license")
 	default:
 		return false
@@ -362,7 +373,7 @@ func (s *Server) pageSize(e *endpoint, q query) int {
 	if s.o.PageSize > 0 && e.max < math.MaxInt {
 		size = min(size, s.o.PageSize)
 	}
-	if e.source == "sign_ins" && q.page%4 == 3 {
+	if isSignIns(e.source) && q.page%4 == 3 {
 		size = (size + 1) / 2
 	}
 	return size
@@ -386,7 +397,7 @@ func writeRows(page *text, write func(*text, int), e *endpoint, q query, f Fault
 	if from == end {
 		return
 	}
-	if e.source == "sign_ins" && q.page%3 == 2 && from > 0 {
+	if isSignIns(e.source) && q.page%3 == 2 && from > 0 {
 		write(page, from-1)
 		page.byte(',')
 	}

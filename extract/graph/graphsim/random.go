@@ -27,6 +27,8 @@ const (
 	forShuffle
 	forRegistration
 	forCopilot
+	forClientSignIn
+	forClientPeriod
 )
 
 const gamma = 0x9E3779B97F4A7C15

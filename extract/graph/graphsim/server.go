@@ -229,6 +229,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, f Fault) bool {
 	switch f.Kind {
 	case TooManyRequests:
 		s.refuse(w, r, http.StatusTooManyRequests, "TooManyRequests", "Please retry again later.")
+	case Forbidden:
+		s.refuse(w, r, http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 	case BadGateway:
 		http.Error(w, "<html><head><title>502 Bad Gateway</title></head></html>", http.StatusBadGateway)
 	case Unavailable:

@@ -1,6 +1,7 @@
 package graphsim
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -8,6 +9,7 @@ import (
 // signIn is everything about one sign-in, ready to be written.
 type signIn struct {
 	event
+	log     *signInLog
 	k       int
 	at      int64 // nanoseconds since 1970
 	who     user
@@ -17,9 +19,9 @@ type signIn struct {
 	system  int
 }
 
-func (t *Tenant) signIn(s *signIn, k int) {
-	s.event = t.event(k, t.signIns().flags)
-	s.k, s.at = k, t.spans.at(k)
+func (t *Tenant) signIn(s *signIn, l *signInLog, k int) {
+	s.event = l.event(k)
+	s.log, s.k, s.at = l, k, l.at(k)
 	t.identity(&s.who, s.user)
 	s.upn = strings.ToLower(s.who.upn)
 	if s.who.guest {
@@ -52,7 +54,7 @@ func quoted(get func(s *signIn) string) func(*Tenant, *text, *signIn) {
 // signInProperties are the properties of v1.0, in the order they are written.
 var signInProperties = []signInProperty{
 	{"id", func(t *Tenant, w *text, s *signIn) {
-		r := newRandom(t.o.Seed, forSignInID, uint64(s.k))
+		r := newRandom(t.o.Seed, forSignInID, s.log.ids+uint64(s.k))
 		w.guid(r.guid())
 	}},
 	{"createdDateTime", func(_ *Tenant, w *text, s *signIn) {
@@ -72,11 +74,11 @@ var signInProperties = []signInProperty{
 	}},
 	{"clientAppUsed", quoted(func(s *signIn) string { return s.app.client })},
 	{"correlationId", func(t *Tenant, w *text, s *signIn) {
-		r := newRandom(t.o.Seed, forSignInID, uint64(s.k)+1<<41)
+		r := newRandom(t.o.Seed, forSignInID, s.log.ids+uint64(s.k)+1<<41)
 		w.guid(r.guid())
 	}},
 	{"conditionalAccessStatus", quoted(func(s *signIn) string { return outcomes[s.outcome].ca })},
-	{"isInteractive", constant("true")},
+	{"isInteractive", func(_ *Tenant, w *text, s *signIn) { w.bool(!s.log.clients) }},
 	{"riskDetail", constant(`"none"`)},
 	{"riskLevelAggregated", constant(`"none"`)},
 	{"riskLevelDuringSignIn", constant(`"none"`)},
@@ -136,6 +138,38 @@ var signInProperties = []signInProperty{
 		w.raw(`"}]`)
 	}},
 }
+
+// betaSignInProperties are the properties of beta: riskEventTypes is v1.0's alone.
+var betaSignInProperties = append(slices.DeleteFunc(slices.Clone(signInProperties), func(p signInProperty) bool { return p.name == "riskEventTypes" }),
+	signInProperty{"signInEventTypes", func(_ *Tenant, w *text, s *signIn) {
+		if s.log.clients {
+			w.raw(`["nonInteractiveUser"]`)
+		} else {
+			w.raw(`["interactiveUser"]`)
+		}
+	}},
+	signInProperty{"userType", func(_ *Tenant, w *text, s *signIn) {
+		if s.who.guest {
+			w.raw(`"guest"`)
+		} else {
+			w.raw(`"member"`)
+		}
+	}},
+	signInProperty{"authenticationProtocol", constant(`"none"`)},
+	signInProperty{"authenticationRequirement", constant(`"singleFactorAuthentication"`)},
+	signInProperty{"incomingTokenType", constant(`"primaryRefreshToken"`)},
+	signInProperty{"homeTenantId", func(t *Tenant, w *text, _ *signIn) { w.str(t.o.TenantID) }},
+	signInProperty{"resourceTenantId", func(t *Tenant, w *text, _ *signIn) { w.str(t.o.TenantID) }},
+	signInProperty{"crossTenantAccessType", constant(`"none"`)},
+	signInProperty{"uniqueTokenIdentifier", func(t *Tenant, w *text, s *signIn) {
+		r := newRandom(t.o.Seed, forSignInID, s.log.ids+uint64(s.k)+3<<42)
+		w.guid(r.guid())
+	}},
+	signInProperty{"autonomousSystemNumber", constant("8075")},
+	signInProperty{"processingTimeInMilliseconds", constant("121")},
+	signInProperty{"flaggedForReview", constant("false")},
+	signInProperty{"isTenantRestricted", constant("false")},
+)
 
 func (t *Tenant) writeSignIn(w *text, s *signIn, asked []*signInProperty) {
 	w.byte('{')

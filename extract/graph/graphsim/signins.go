@@ -70,17 +70,18 @@ type event struct {
 	r       random // for the rest of the record
 }
 
-// spans lays the sign-ins out in time, newest first. Sign-in k happens within the
-// k-th step back from the end; where that step holds a midnight, exactly then.
+// spans lays the sign-ins of a log out in time, newest first. Sign-in k happens within
+// the k-th step back from the end; where that step holds a midnight, exactly then.
 type spans struct {
-	seed uint64
-	n    int
-	end  int64 // nanoseconds since 1970, an hour before Now
-	step int64 // nanoseconds
+	seed   uint64
+	period purpose
+	n      int
+	end    int64 // nanoseconds since 1970, an hour before Now
+	step   int64 // nanoseconds
 }
 
-func newSpans(o Options) spans {
-	s := spans{seed: o.Seed, n: o.SignIns, end: o.Now.Add(-time.Hour).UnixNano()}
+func newSpans(o Options, period purpose, n int) spans {
+	s := spans{seed: o.Seed, period: period, n: n, end: o.Now.Add(-time.Hour).UnixNano()}
 	if s.n > 0 {
 		s.step = int64(30*24*time.Hour-2*time.Hour) / int64(s.n)
 	}
@@ -96,7 +97,7 @@ func (s spans) at(k int) int64 {
 	if midnight := newest / day * day; midnight > newest-s.step {
 		return midnight
 	}
-	r := newRandom(s.seed, forPeriod, uint64(k))
+	r := newRandom(s.seed, s.period, uint64(k))
 	at := newest - int64(r.next()%uint64(s.step))
 	if at/int64(time.Hour)%4 == 0 {
 		return at / 100 * 100
@@ -110,97 +111,4 @@ func (s spans) within(ge, le int64) (from, to int) {
 	from = sort.Search(s.n, func(k int) bool { return s.at(k) <= le })
 	to = sort.Search(s.n, func(k int) bool { return s.at(k) < ge })
 	return from, max(from, to)
-}
-
-// Flags of a user as sign-ins need them.
-const (
-	mayUse  = 0b1111 // the four services, dynamics first
-	signsIn = 1 << 4
-	isHire  = 1 << 5
-)
-
-// summary is what the sign-ins say of each user.
-type summary struct {
-	flags []uint8 // by user
-	last  []newest
-}
-
-// newest are a user's newest sign-ins, as k+1; 0 is none.
-type newest struct {
-	attempt, success uint32
-	shows            [4]uint32 // successes that show use of a service, dynamics first
-}
-
-// summarise walks all sign-ins once.
-func (t *Tenant) summarise() *summary {
-	s := &summary{flags: make([]uint8, t.o.Users), last: make([]newest, t.o.Users)}
-	var held []holding
-	for i := range s.flags {
-		p := t.person(i)
-		held = t.holdings(i, held[:0])
-		f := uint8(t.entitled(held)>>7) & mayUse
-		if p.use == active || p.use == waning {
-			f |= signsIn
-		}
-		if p.hire {
-			f |= isHire
-		}
-		s.flags[i] = f
-	}
-	for k := range t.o.SignIns {
-		e := t.event(k, s.flags)
-		n := &s.last[e.user]
-		mark := func(at *uint32) {
-			if *at == 0 {
-				*at = uint32(k) + 1
-			}
-		}
-		mark(&n.attempt)
-		if e.outcome != 0 {
-			continue
-		}
-		mark(&n.success)
-		for i := range n.shows {
-			if e.app.shows == dynamics<<i {
-				mark(&n.shows[i])
-			}
-		}
-	}
-	return s
-}
-
-// event draws sign-in k: a user who signs in, an application, an outcome.
-func (t *Tenant) event(k int, flags []uint8) event {
-	r := newRandom(t.o.Seed, forSignIn, uint64(k))
-	u := r.below(len(flags))
-	if r.chance(40) { // one user in eight makes four sign-ins in ten
-		u = u / 8 * 8
-	}
-	for range 64 {
-		if flags[u]&signsIn != 0 && (flags[u]&isHire == 0 || t.spans.at(k) > int64(t.day-3)*secondsPerDay*int64(time.Second)) {
-			break
-		}
-		if u++; u == len(flags) {
-			u = 0
-		}
-	}
-	e := event{user: u, app: &everyday[r.skewed(len(everyday))]}
-	draw := r.next()
-	for i := range 4 {
-		percent := uint64(1) // people also use what no licence of theirs covers
-		if flags[u]>>i&1 != 0 {
-			percent = 12
-		}
-		if draw%100 < percent {
-			of := tellingFor[i]
-			e.app = &telling[of[draw>>32%uint64(len(of))]]
-			break
-		}
-		draw = mix(draw)
-	}
-	if r.chance(9) {
-		e.outcome = 1 + r.below(len(outcomes)-1)
-	}
-	e.r = r
-	return e
 }

@@ -39,6 +39,8 @@ type Options struct {
 	SignIns int       // interactive sign-ins in the 30 days before Now
 	Now     time.Time // the moment the tenant is observed; 2026-11-24 09:15:02 UTC when zero
 
+	NonInteractiveSignIns int // sign-ins by clients in those days, which beta alone lists
+
 	TenantID, ClientID, ClientSecret string // the Default constants when empty
 
 	// PageSize caps pages below what $top asks for. 0 leaves Graph's own limits:
@@ -105,7 +107,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	check(o.Users >= 0 && o.Users <= 1<<24, "Users %d is not within 0 and %d", o.Users, 1<<24)
 	check(o.SignIns >= 0 && o.SignIns <= 1<<30, "SignIns %d is not within 0 and %d", o.SignIns, 1<<30)
+	check(o.NonInteractiveSignIns >= 0 && o.NonInteractiveSignIns <= 1<<30, "NonInteractiveSignIns %d is not within 0 and %d", o.NonInteractiveSignIns, 1<<30)
 	check(o.SignIns == 0 || o.Users > 0, "SignIns %d need users", o.SignIns)
+	check(o.NonInteractiveSignIns == 0 || o.Users > 0, "NonInteractiveSignIns %d need users", o.NonInteractiveSignIns)
 	check(o.PageSize >= 0, "PageSize %d is negative", o.PageSize)
 	check(!o.Throttle || o.Clock != nil, "Throttle needs a Clock: limits refill with time")
 	for _, d := range o.Deny {
@@ -134,11 +138,12 @@ type Tenant struct {
 	day        int // Now, in days since 1970
 	refreshDay int // day the reports observe through
 	groups     [groupCount][16]byte
-	spans      spans
 
 	seats   func() *[skuCount]int // licences held, counted when first asked for
 	index   func() map[string]int // users by object id and sign-in name
-	signIns func() *summary       // newest sign-ins, gathered when first asked for
+	flags   func() []uint8        // of users, gathered when first asked for
+	signIns *signInLog
+	clients *signInLog // of clients on behalf of users
 }
 
 // New draws a tenant. It fails on options that make no sense, naming them all.
@@ -153,10 +158,10 @@ func New(o Options) (*Tenant, error) {
 		r := newRandom(o.Seed, forGroup, uint64(i))
 		t.groups[i] = r.guid()
 	}
-	t.spans = newSpans(o)
 	t.seats = sync.OnceValue(t.countSeats)
 	t.index = sync.OnceValue(t.indexUsers)
-	t.signIns = sync.OnceValue(t.summarise)
+	t.flags = sync.OnceValue(t.flagUsers)
+	t.signIns, t.clients = newSignInLog(t, false), newSignInLog(t, true)
 	return t, nil
 }
 

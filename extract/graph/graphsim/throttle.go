@@ -27,7 +27,7 @@ func (s *Server) take(source string, q query) (wait time.Duration, l limit, ok b
 	}
 	var charges []charge
 	switch source {
-	case "sign_ins", "user_registration_details":
+	case signInSource, clientSignInSource, "user_registration_details":
 		charges = append(charges, charge{"audit", 1, limit{5, 10 * time.Second, true}})
 	case "users", "user", "subscribed_skus", "subscriptions", "group", "assign_license", "group_members":
 		cost := map[string]int{"users": 2, "user": 2, "subscribed_skus": 3, "group": 3}[source]

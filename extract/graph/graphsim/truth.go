@@ -15,10 +15,17 @@ import (
 // and the truth takes no notice of that.
 //
 // Dates are midnights in UTC; the zero time is "none". Days is -1 for "none".
-type Truth struct{ t *Tenant }
+type Truth struct {
+	t       *Tenant
+	clients bool // their sign-ins count as use
+}
 
 // Truth gives what the marts must say of the tenant.
-func (t *Tenant) Truth() *Truth { return &Truth{t} }
+func (t *Tenant) Truth() *Truth { return &Truth{t: t} }
+
+// CountingClients is the truth for those who count sign-ins by clients as use of a
+// service by the user.
+func (tr *Truth) CountingClients() *Truth { return &Truth{tr.t, true} }
 
 // Flag is true, false or not known.
 type Flag int8
@@ -121,22 +128,30 @@ type traces struct {
 	signIn int
 }
 
-func (t *Tenant) traces(u *user) (tr traces) {
+func (tr *Truth) traces(u *user) (out traces) {
+	t := tr.t
 	if t.reportsReadable() {
 		seen := t.lastSeen(u.index, u.person, u.held)
-		copy(tr.seen[:], seen[:])
+		copy(out.seen[:], seen[:])
 	}
-	if t.signInsReadable() {
-		for i, k := range t.signIns().last[u.index].shows {
+	if !t.signInsReadable() {
+		return out
+	}
+	for _, log := range []*signInLog{t.signIns, t.clients} {
+		if log.clients && !tr.clients {
+			continue
+		}
+		for i, k := range log.newest()[u.index].shows {
 			if k != 0 {
-				tr.seen[reports+i] = int(t.spans.at(int(k)-1) / (secondsPerDay * int64(time.Second)))
+				day := int(log.at(int(k)-1) / (secondsPerDay * int64(time.Second)))
+				out.seen[reports+i] = max(out.seen[reports+i], day)
 			}
 		}
-		if u.success != 0 {
-			tr.signIn = int(u.success / (secondsPerDay * int64(time.Second)))
-		}
 	}
-	return tr
+	if u.success != 0 {
+		out.signIn = int(u.success / (secondsPerDay * int64(time.Second)))
+	}
+	return out
 }
 
 // days between an activity and what its source observed, never negative.
@@ -233,7 +248,7 @@ func (tr *Truth) Users(fn func(TruthUser) bool) {
 				}
 			}
 		}
-		trace := t.traces(u)
+		trace := tr.traces(u)
 		service, seen, d := t.newestOf(&trace, 1<<services-1, 0)
 		row.LastActivity, row.Days = date(seen), d
 		if service >= 0 {
@@ -251,7 +266,7 @@ func (tr *Truth) Users(fn func(TruthUser) bool) {
 func (tr *Truth) Services(fn func(TruthService) bool) {
 	t := tr.t
 	t.walk(func(u *user) bool {
-		trace := t.traces(u)
+		trace := tr.traces(u)
 		id := guidText(u.id)
 		for s := range services {
 			through, ok := t.observed(s)
@@ -275,7 +290,7 @@ func (tr *Truth) Services(fn func(TruthService) bool) {
 func (tr *Truth) Assignments(thresholdDays, graceDays int, fn func(TruthAssignment) bool) {
 	t := tr.t
 	t.walk(func(u *user) bool {
-		trace := t.traces(u)
+		trace := tr.traces(u)
 		for i := range u.held {
 			if h := &u.held[i]; h.seat && !fn(t.judge(u, h, &trace, thresholdDays, graceDays)) {
 				return false

@@ -114,17 +114,31 @@ func (t *Tenant) user(u *user, i int) {
 	}
 	u.typeless = u.guest && t.every(i/12, 5, forUser) || !u.guest && t.every(i, 101, forUser)
 	t.lastSignIns(u, &r)
+	t.lastClientSignIns(u)
+}
+
+// lastClientSignIns takes account of the log of clients.
+func (t *Tenant) lastClientSignIns(u *user) {
+	n := t.clients.newest()[u.index]
+	if n.attempt != 0 {
+		u.quiet = max(u.quiet, t.clients.at(int(n.attempt)-1))
+	}
+	if n.success != 0 {
+		if at := t.clients.at(int(n.success) - 1); at > u.success {
+			u.success, u.successQuiet = at, true
+		}
+	}
 }
 
 // lastSignIns fills in the newest sign-ins: from the sign-ins themselves where the
 // user has some, older ones for those who used to come.
 func (t *Tenant) lastSignIns(u *user, r *random) {
-	n := t.signIns().last[u.index]
+	n := t.signIns.newest()[u.index]
 	if n.attempt != 0 {
-		u.attempt = t.spans.at(int(n.attempt) - 1)
+		u.attempt = t.signIns.at(int(n.attempt) - 1)
 	}
 	if n.success != 0 {
-		u.success = t.spans.at(int(n.success) - 1)
+		u.success = t.signIns.at(int(n.success) - 1)
 		if r.chance(50) { // a client renewed its token since
 			u.quiet = u.success/int64(time.Second)*int64(time.Second) + int64(r.below(3600)+1)*int64(time.Second)
 			u.success, u.successQuiet = u.quiet, true
