@@ -36,8 +36,8 @@ const Pad = 64
 // maxText bounds a page's text: a gzip body that claims more is refused.
 const maxText = 1 << 30
 
-// Text is the page's body with its content coding removed. It is made once and
-// kept; Pad zero bytes follow it within its capacity. A truncated or corrupt body
+// Text is the page's body with its content coding removed. It is made once, kept
+// until the page is released, and then overwritten; Pad zero bytes follow it within its capacity. A truncated or corrupt body
 // is an error.
 func (p *Page) Text() ([]byte, error) {
 	if p.text != nil {
@@ -49,7 +49,7 @@ func (p *Page) Text() ([]byte, error) {
 	}
 	switch p.Coding {
 	case "":
-		p.text = append(make([]byte, 0, len(body)+Pad), body...)
+		p.text = append(borrow(len(body)+Pad), body...)
 	case "gzip":
 		text, err := gunzip(body)
 		if err != nil {
@@ -61,6 +61,18 @@ func (p *Page) Text() ([]byte, error) {
 	}
 	clear(p.text[len(p.text) : len(p.text)+Pad])
 	return p.text, nil
+}
+
+// texts are the buffers of pages that were released, for those that come: pages are
+// large, and much alike.
+var texts sync.Pool
+
+// borrow is an empty buffer with room for n bytes.
+func borrow(n int) []byte {
+	if b, ok := texts.Get().(*[]byte); ok && cap(*b) >= n {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, n)
 }
 
 // Reader is the page's text as a stream, for pages that are too long to be held
@@ -122,7 +134,7 @@ func gunzip(body []byte) ([]byte, error) {
 	size := int64(binary.LittleEndian.Uint32(body[len(body)-4:]))
 	// Deflate expands at most 1,032 times: a larger claim is damage.
 	size = min(size, int64(len(body))*1032, maxText)
-	out := bytes.NewBuffer(make([]byte, 0, size+Pad+bytes.MinRead))
+	out := bytes.NewBuffer(borrow(int(size) + Pad + bytes.MinRead))
 	n, err := io.Copy(out, io.LimitReader(&f.gzip, maxText+1))
 	if err != nil {
 		return nil, err

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"seatlake/pipeline"
 )
 
@@ -75,4 +77,35 @@ func zip(t *testing.T, text []byte) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+func TestReleasedTextServesOtherPages(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		var held []*pipeline.Page
+		var texts []string
+		for i := range rapid.IntRange(1, 20).Draw(rt, "pages") {
+			text := strings.Repeat(string(rune('a'+i)), rapid.IntRange(0, 5000).Draw(rt, "length"))
+			page := &pipeline.Page{Coding: "gzip", Body: zip(t, []byte(text))}
+			if rapid.Bool().Draw(rt, "plain") {
+				page = &pipeline.Page{Body: []byte(text)}
+			}
+			held, texts = append(held, page), append(texts, text)
+			if rapid.Bool().Draw(rt, "release") {
+				held[0].Release()
+				held, texts = held[1:], texts[1:]
+			}
+			for k, page := range held {
+				got, err := page.Text()
+				if err != nil {
+					rt.Fatal(err)
+				}
+				if string(got) != texts[k] {
+					rt.Fatalf("page %d of %d reads %q, not %q", k, len(held), got, texts[k])
+				}
+				if pad := got[len(got) : len(got)+pipeline.Pad]; !bytes.Equal(pad, make([]byte, pipeline.Pad)) {
+					rt.Fatalf("behind page %d stands %q", k, pad)
+				}
+			}
+		}
+	})
 }

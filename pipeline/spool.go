@@ -56,11 +56,18 @@ func (p *Page) SHA256() string {
 	return p.Spool.SHA256
 }
 
-// Release ends the page's use of its body: nothing of it is read afterwards. A
-// temporary file that cannot be removed is left to its directory's owner. Nil and
-// released pages may be released.
+// Release ends the page's use of its body and text: nothing of them is read
+// afterwards. A temporary file that cannot be removed is left to its directory's
+// owner. Nil and released pages may be released.
 func (p *Page) Release() {
-	if p != nil && p.Spool != nil && p.Spool.Temporary {
+	if p == nil {
+		return
+	}
+	if text := p.text; text != nil {
+		p.text = nil
+		texts.Put(&text)
+	}
+	if p.Spool != nil && p.Spool.Temporary {
 		os.Remove(p.Spool.Path)
 	}
 }
