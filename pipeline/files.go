@@ -8,6 +8,7 @@ const (
 	LicenseTerms   = "license_terms"
 	Inventory      = "inventory"
 	LegacyLicenses = "legacy_licenses"
+	HrEmployees    = "hr_employees"
 )
 
 // Stated is a decoder that leaves a note about its source in the commit, such as

@@ -101,8 +101,10 @@ func runModelTest(t *testing.T, a *txtar.Archive) *txtar.Archive {
 		in.Files[name] = []string{writeTable(t, dir, table, rows)}
 	}
 	var files []string
-	if len(tables[schemas.LicenseTerms.Name]) > 0 {
-		files = []string{schemas.LicenseTerms.Name}
+	for _, t := range []*schemas.Table{schemas.LicenseTerms, schemas.HrEmployees} {
+		if len(tables[t.Name]) > 0 {
+			files = append(files, t.Name)
+		}
 	}
 	in.Coverage = coverageOf(t, slices.Sorted(maps.Keys(tenants)), coverage, files...)
 

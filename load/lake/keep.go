@@ -237,7 +237,7 @@ func (s *keeping) write(p keptPage, page *pipeline.Page) error {
 // of Graph's functions, are CSV; inventories are files of several kinds.
 func extension(source string) string {
 	switch {
-	case strings.HasPrefix(source, "get"), source == pipeline.LicenseTerms, source == pipeline.LegacyLicenses:
+	case strings.HasPrefix(source, "get"), source == pipeline.LicenseTerms, source == pipeline.LegacyLicenses, source == pipeline.HrEmployees:
 		return ".csv"
 	case source == pipeline.Inventory:
 		return ".file"

@@ -83,6 +83,8 @@ select
   last_activity_date,
   days_since_last_activity,
   counted_recency as recency,
+  threshold_days,
+  grace_days,
   case
     when evidence = 'none' then 'not_measurable'
     when days_since_last_activity <= threshold_days then 'active'

@@ -7,6 +7,7 @@ select
   l.service,
   l.holds_seat,
   l.assigned_by,
+  l.assigned_by_groups,
   l.assigned_date,
   l.assignment_state,
   l.assignment_error

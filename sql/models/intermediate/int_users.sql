@@ -62,5 +62,7 @@ select
     when has_sign_in_activity then 'complete'
     when has_sign_ins then 'partial'
     else 'none'
-  end as sign_in_evidence
+  end as sign_in_evidence,
+  case when has_sign_in_activity then last_sign_in_attempt_at end as last_sign_in_attempt_at,
+  employee_id
 from seen

@@ -4,5 +4,6 @@ select
   report_refresh_date,
   lower(user_principal_name) as upn_key,
   coalesce(is_deleted, false) as is_deleted,
-  storage_used_byte as storage_used_bytes
+  storage_used_byte as storage_used_bytes,
+  has_archive
 from {{ source('lake', 'report_mailbox_usage_detail') }}

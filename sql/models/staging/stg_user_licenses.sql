@@ -7,6 +7,7 @@ select
   service,
   holds_seat,
   assigned_by,
+  case when assigned_by <> 'direct' then nullif(array_join(assigned_by_groups, ','), '') end as assigned_by_groups,
   cast(assigned_date_time as date) as assigned_date,
   assignment_state,
   assignment_error

@@ -20,5 +20,12 @@ select
     when not on_premises_sync_enabled then 'was_synced'
     else 'cloud_only'
   end as on_premises_sync,
-  last_successful_sign_in_date_time as last_successful_sign_in_at
+  last_successful_sign_in_date_time as last_successful_sign_in_at,
+  -- A sign-in that failed is an attempt too, and so are all from before successes were told apart.
+  case
+    when last_sign_in_date_time is null or last_non_interactive_sign_in_date_time > last_sign_in_date_time
+      then last_non_interactive_sign_in_date_time
+    else last_sign_in_date_time
+  end as last_sign_in_attempt_at,
+  employee_id
 from {{ source('lake', 'graph_users') }}
