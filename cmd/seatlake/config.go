@@ -26,6 +26,8 @@ type Config struct {
 	Licenses  Licenses
 	Inventory []string // files of installed products
 	Off       []string // optional sources that are not read, as a run names them
+	HR        string   // file of employees; empty for none
+	Reclaim   Reclaim
 	Raw       Raw
 	Catalog   string // file of a newer product catalogue; empty for the built-in one
 	DuckDB    DuckDB
@@ -174,6 +176,13 @@ licenses:
 # counts them as use.
 # sources: {copilot_usage: false, non_interactive_sign_ins: true}
 
+# Who works here, as HR knows it, and what is never proposed to be taken back; see
+# docs/figures.md.
+# hr: {file: employees.csv}
+# reclaim:
+#   protect: {users: ["breakglass*@contoso.com"], groups: [], skus: []}
+#   shared_mailboxes: ["shared-*@contoso.com"]
+
 # How long the answers of Graph are kept as they came, for replay. 0 keeps nothing.
 raw:
   retain: 30d
@@ -217,10 +226,12 @@ func (c *Config) Seeds() map[string][]byte {
 		}
 		thresholds = append(thresholds, row)
 	}
-	return map[string][]byte{
+	seeds := map[string][]byte{
 		"managed_sku_rules":   csvBytes(rules),
 		"activity_thresholds": csvBytes(thresholds),
 	}
+	maps.Copy(seeds, c.Reclaim.seeds())
+	return seeds
 }
 
 // Vars gives the variables of the models that the configuration decides, by name.

@@ -92,7 +92,7 @@ func (r *reader) config(text []byte) *Config {
 	if !ok {
 		return nil
 	}
-	keys := r.mapping(root, "lake", "tenants", "activity", "licenses", "inventory", "sources", "raw", "catalog", "duckdb", "parallel")
+	keys := r.mapping(root, "lake", "tenants", "activity", "licenses", "inventory", "sources", "hr", "reclaim", "raw", "catalog", "duckdb", "parallel")
 	c := &Config{
 		Path:      r.file,
 		Lake:      r.lake(keys["lake"]),
@@ -101,6 +101,8 @@ func (r *reader) config(text []byte) *Config {
 		Licenses:  r.licenses(keys["licenses"]),
 		Inventory: r.inventory(keys["inventory"]),
 		Off:       r.sources(keys["sources"]),
+		HR:        r.hr(keys["hr"]),
+		Reclaim:   r.reclaim(keys["reclaim"]),
 		Raw:       r.raw(keys["raw"]),
 		Catalog:   r.catalog(keys["catalog"]),
 		DuckDB:    r.duckdb(keys["duckdb"]),

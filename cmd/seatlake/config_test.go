@@ -255,7 +255,7 @@ func TestFaults(t *testing.T) {
 		{"an unknown anchor is not quoted", edit("${SECRET}", "*hunter2"), "7: YAML: a value that begins with * or & is an alias or anchor, and this one is not known; quote it if it is text"},
 
 		{"a misspelt key has a suggestion", tenant + "licences: {}", "8: licences: is not a key; did you mean licenses?"},
-		{"a strange key has the list", tenant + "x: {}", "8: x: is not a key; here are lake, tenants, activity, licenses, inventory, sources, raw, catalog, duckdb, parallel"},
+		{"a strange key has the list", tenant + "x: {}", "8: x: is not a key; here are lake, tenants, activity, licenses, inventory, sources, hr, reclaim, raw, catalog, duckdb, parallel"},
 		{"a key in a tenant has a suggestion", edit("name:", "nam:"), "2: tenants[0].nam: is not a key; did you mean name?\n2: tenants[0].name: is missing: a short name of your choice, such as contoso"},
 		{"a missing space is told, and the value is not", edit("client_secret: ${SECRET}", "client_secret: ${SECRET}\n      {client_secret:"+canary+"}: x"), "8: tenants[0].auth: a key must be text, not a mapping"},
 		{"a missing space in a flow mapping is told, and the value is not", "tenants: [{name: a, id: contoso.com, auth: {method: client_secret, client_id: " + clientID + ", client_secret:" + canary + "}}]",
@@ -325,7 +325,7 @@ func TestFaults(t *testing.T) {
 		{"a retention has a unit", tenant + "raw: {retain: 30}", `8: raw.retain: "30" has no unit; 30d and 12h are durations, 0 keeps nothing`},
 		{"a retention is a duration", tenant + "raw: {retain: forever}", `8: raw.retain: "forever" is not a duration; 30d and 12h are durations, 0 keeps nothing`},
 		{"some tenants are read side by side", tenant + "parallel: {tenants: 0}", "8: parallel.tenants: \"0\" is out of range; from 1 to 64 is possible"},
-		{"certificates are checked, whatever the file says", tenant + "tls: {insecure: true}", "8: tls: is not a key; here are lake, tenants, activity, licenses, inventory, sources, raw, catalog, duckdb, parallel"},
+		{"certificates are checked, whatever the file says", tenant + "tls: {insecure: true}", "8: tls: is not a key; here are lake, tenants, activity, licenses, inventory, sources, hr, reclaim, raw, catalog, duckdb, parallel"},
 		{"memory is an amount", tenant + "duckdb: {memory_limit: '80%', threads: 0}", "8: duckdb.threads: \"0\" is out of range; from 1 to 1024 is possible\n8: duckdb.memory_limit: \"80%\" is not an amount of memory; 512MB, 1GB and 2GiB are"},
 
 		{"a variable elsewhere is not set", tenant + "lake: /srv/${UNSET}/${ALSO}", "8: lake: the environment variable UNSET is not set\n8: lake: the environment variable ALSO is not set"},
@@ -424,6 +424,8 @@ sku,05e9a617-0261-4cee-bb44-138d3ef5d965,,,7
 sku,"O365_w/o, Teams",,45,0
 service,,Visio,90,
 `,
+		"protected_rules":      "kind,pattern\n",
+		"shared_mailbox_rules": "pattern\n",
 	}
 	got := map[string]string{}
 	for name, csv := range config.Seeds() {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"seatlake/extract/graph"
+	"seatlake/extract/hr"
 	"seatlake/extract/terms"
 	"seatlake/load/lake"
 	"seatlake/pipeline"
@@ -27,6 +28,7 @@ type batch struct {
 	reporter *Reporter
 
 	terms   *terms.File // nil when the configuration names none
+	hr      *hr.File    // the same
 	summary Summary
 
 	telemetry *telemetry // nil when nobody watches
@@ -45,6 +47,9 @@ func (b *batch) run(ctx context.Context, tenants []Tenant) error {
 		return err
 	}
 	if b.terms, err = readTerms(b.cfg); err != nil {
+		return err
+	}
+	if b.hr, err = readHR(b.cfg); err != nil {
 		return err
 	}
 	lk, err := lake.Create(b.cfg.Lake, b.now)

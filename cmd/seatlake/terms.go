@@ -107,17 +107,13 @@ func readTerms(cfg *Config) (*terms.File, error) {
 		}
 		return nil, usage("licenses.terms: %s: %w", path, err)
 	}
-	names := make([]string, len(cfg.Tenants))
-	for i, t := range cfg.Tenants {
-		names[i] = t.Name
-	}
+	names := cfg.tenantNames()
 	faulty = &terms.Error{File: path}
 	for _, t := range file.Terms {
-		known := isGUID(strings.ToLower(t.Tenant)) || slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, t.Tenant) })
 		switch {
 		case t.Tenant == "" && len(names) > 1:
 			faulty.Faults = append(faulty.Faults, terms.Fault{Line: t.Line, Text: "the column tenant must say whose the term is: " + strings.Join(names, ", ")})
-		case t.Tenant != "" && !known:
+		case t.Tenant != "" && !cfg.knowsTenant(t.Tenant):
 			faulty.Faults = append(faulty.Faults, terms.Fault{Line: t.Line, Text: fmt.Sprintf("tenant %q is not in the configuration; it has: %s", t.Tenant, strings.Join(names, ", "))})
 		}
 	}
@@ -127,12 +123,31 @@ func readTerms(cfg *Config) (*terms.File, error) {
 	return file, nil
 }
 
+// tenantNames are the tenants that a user's file may name.
+func (c *Config) tenantNames() []string {
+	names := make([]string, len(c.Tenants))
+	for i, t := range c.Tenants {
+		names[i] = t.Name
+	}
+	return names
+}
+
+// knowsTenant says whether a user's file may name this tenant: a configured name, or
+// a directory id, which only the tenant itself can confirm.
+func (c *Config) knowsTenant(named string) bool {
+	return isGUID(strings.ToLower(named)) || slices.ContainsFunc(c.Tenants, func(t Tenant) bool { return strings.EqualFold(t.Name, named) })
+}
+
 // source is Graph, and the user's files beside it.
 func (b *batch) source(graph pipeline.Continuer) pipeline.Continuer {
-	if b.terms == nil {
-		return graph
+	source, now := graph, b.now().UTC()
+	if b.terms != nil {
+		source = b.terms.Source(source, now)
 	}
-	return &terms.Source{Next: graph, File: b.terms, Observed: b.now().UTC()}
+	if b.hr != nil {
+		source = b.hr.Source(source, now)
+	}
+	return source
 }
 
 // heldSKU is a SKU of a tenant, as the newest marts have it.

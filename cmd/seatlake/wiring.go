@@ -10,6 +10,7 @@ import (
 
 	"seatlake/extract/catalog"
 	"seatlake/extract/decode"
+	"seatlake/extract/hr"
 	"seatlake/extract/terms"
 	"seatlake/pipeline"
 	"seatlake/schemas"
@@ -202,6 +203,10 @@ func (p *parts) jobs(run pipeline.Run) ([]pipeline.Job, error) {
 			job.Optional = true
 			job.Decoder = terms.NewDecoder(run.Tenant, run.TenantID, memory.DefaultAllocator)
 			job.Outputs = []pipeline.Output{{Table: schemas.LicenseTerms, Through: []pipeline.Transform{stamp(schemas.LicenseTerms)}}}
+		case pipeline.HrEmployees:
+			job.Optional = true
+			job.Decoder = hr.NewDecoder(run.Tenant, run.TenantID, memory.DefaultAllocator)
+			job.Outputs = []pipeline.Output{{Table: schemas.HrEmployees, Through: []pipeline.Transform{stamp(schemas.HrEmployees)}}}
 		case pipeline.ReportSettings:
 			job.First = true // reports are judged by it
 			job.Decoder = decode.Entity(schemas.GraphReportSettings, decode.Options{})

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"seatlake/extract/sheet"
 	"seatlake/pipeline"
 	"seatlake/schemas"
 	"seatlake/transform"
@@ -105,7 +106,7 @@ func TestMoneyIsExact(t *testing.T) {
 }
 
 // decoded is the rows of a tenant's table license_terms, as text.
-func decoded(t *testing.T, d *Decoder, page *pipeline.Page) ([]string, error) {
+func decoded(t *testing.T, d *sheet.Decoder, page *pipeline.Page) ([]string, error) {
 	t.Helper()
 	in := d.Stream(func(yield func(*pipeline.Page, error) bool) { yield(page, nil) })
 	out, err := transform.Stamp(schemas.LicenseTerms, [16]byte{1}, page.Observed)(in)
@@ -209,7 +210,7 @@ func TestASourceAnswersForItsFileAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Source{Next: graphSource{}, File: file}
+	s := file.Source(graphSource{}, time.Time{})
 	kept := func(yield func(*pipeline.Page, error) bool) { yield(&pipeline.Page{Request: "file kept.csv"}, nil) }
 	none := func(func(*pipeline.Page, error) bool) {}
 	for name, c := range map[string]struct {
