@@ -233,9 +233,10 @@ func (e *chunkEncoder) plain(body []byte, v *values) ([]byte, format.Encoding, e
 	return append(body, e.packed...), format.DeltaBinaryPacked, nil
 }
 
-// sampleText says whether text compresses better with its lengths in front.
+// sampleText says whether text compresses better with its lengths in front. Texts
+// are longer than other values, so fewer tell.
 func (e *chunkEncoder) sampleText(v *values) (bool, error) {
-	n := min(v.n, sampleSize)
+	n := min(v.n, sampleSize/4)
 	if err := e.lengthsFirst(v, n); err != nil {
 		return false, err
 	}

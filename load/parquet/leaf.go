@@ -54,7 +54,7 @@ func (l *leaf) append(a arrow.Array, in slots) error {
 	}
 	l.n += in.n
 	if in.def != nil {
-		l.levels = append(l.levels, in.def...)
+		l.levels = append(room(l.levels, in.n), in.def...)
 	} else if len(l.levels) > 0 {
 		l.levels = appendRepeated(l.levels, l.maxDef, in.n)
 	}
@@ -228,6 +228,7 @@ func (v *values) appendStrings(a *array.String, spans []span) {
 		if text := a.Data().Buffers()[2]; text != nil {
 			// Offsets move by the same distance; unsigned arithmetic wraps back.
 			shift := uint32(len(v.data)) - uint32(offsets[0])
+			v.data = room(v.data, int(offsets[len(offsets)-1]-offsets[0]))
 			v.data = append(v.data, text.Bytes()[offsets[0]:offsets[len(offsets)-1]]...)
 			for _, o := range offsets[1:] {
 				v.offsets = append(v.offsets, uint32(o)+shift)
