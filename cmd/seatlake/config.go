@@ -24,7 +24,8 @@ type Config struct {
 	Tenants   []Tenant
 	Activity  Activity
 	Licenses  Licenses
-	Inventory []string // files of installed products
+	Inventory []InventoryFile // files of installed products
+	ITAM      ITAM
 	Off       []string // optional sources that are not read, as a run names them
 	HR        string   // file of employees; empty for none
 	Reclaim   Reclaim
@@ -168,6 +169,14 @@ licenses:
   include: ["*"]
   exclude: []
   # terms: license_terms.csv # what is paid for them; see docs/figures.md
+
+# Exports of device inventories, for what is installed; see docs/inventory.md. Mappings:
+# sccm, intune, jamf, lansweeper, glpi, csv, or a file of your own.
+# inventory:
+#   - {file: installed.csv, mapping: sccm}
+
+# Licences that older integrations made in the ITAM tool, so that nothing counts twice.
+# itam: {legacy_licenses: legacy_licenses.csv}
 
 # Sources that a run can do without are read when the tenant has them; false leaves
 # one out: subscriptions, user_registration_details, report_settings, copilot_usage.

@@ -92,7 +92,7 @@ func (r *reader) config(text []byte) *Config {
 	if !ok {
 		return nil
 	}
-	keys := r.mapping(root, "lake", "tenants", "activity", "licenses", "inventory", "sources", "hr", "reclaim", "raw", "catalog", "duckdb", "parallel")
+	keys := r.mapping(root, "lake", "tenants", "activity", "licenses", "inventory", "itam", "sources", "hr", "reclaim", "raw", "catalog", "duckdb", "parallel")
 	c := &Config{
 		Path:      r.file,
 		Lake:      r.lake(keys["lake"]),
@@ -100,6 +100,7 @@ func (r *reader) config(text []byte) *Config {
 		Activity:  r.activity(keys["activity"]),
 		Licenses:  r.licenses(keys["licenses"]),
 		Inventory: r.inventory(keys["inventory"]),
+		ITAM:      r.itam(keys["itam"]),
 		Off:       r.sources(keys["sources"]),
 		HR:        r.hr(keys["hr"]),
 		Reclaim:   r.reclaim(keys["reclaim"]),
@@ -668,19 +669,6 @@ func (r *reader) patterns(p place) []string {
 			s = guid
 		}
 		out = append(out, s)
-	}
-	return out
-}
-
-func (r *reader) inventory(p place) []string {
-	var out []string
-	for _, at := range r.list(p) {
-		if path := r.path(at); path != "" {
-			out = append(out, path)
-		}
-	}
-	if len(out) > 0 {
-		r.note(p, "inventory files are not used by this version")
 	}
 	return out
 }

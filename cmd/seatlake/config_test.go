@@ -104,7 +104,8 @@ licenses:
   include: [SPE_*, class:Paid]
   exclude: [06EBC4EE-1BB5-47DD-8120-11324BC54E06]
   terms: terms.csv
-inventory: [installed.csv]
+inventory: [{file: installed.csv, mapping: sccm}, {file: macs.xlsx, mapping: macs.yaml, tenant: fabrikam}]
+itam: {legacy_licenses: old.csv}
 sources: {subscriptions: true, copilot_usage: false, non_interactive_sign_ins: true}
 raw: {retain: 2w, resume_within: 1h30m}
 catalog: catalog.seatlake
@@ -139,15 +140,16 @@ parallel: {tenants: 8}
 				Include: []string{"SPE_*", "class:paid"}, Exclude: []string{"06ebc4ee-1bb5-47dd-8120-11324bc54e06"},
 				Terms: filepath.Join(dir, "terms.csv"),
 			},
-			Inventory: []string{filepath.Join(dir, "installed.csv")},
-			Off:       []string{"getMicrosoft365CopilotUsageUserDetail"},
-			Raw:       Raw{Retain: 14 * 24 * time.Hour, ResumeWithin: 90 * time.Minute},
-			Catalog:   filepath.Join(dir, "catalog.seatlake"),
-			DuckDB:    DuckDB{MemoryLimit: "1.5GiB", Threads: 2},
-			Parallel:  Parallel{Tenants: 8},
-			Notes: []string{
-				path + ":27: inventory: inventory files are not used by this version",
+			Inventory: []InventoryFile{
+				{File: filepath.Join(dir, "installed.csv"), Mapping: "sccm"},
+				{File: filepath.Join(dir, "macs.xlsx"), Mapping: filepath.Join(dir, "macs.yaml"), Tenant: "fabrikam"},
 			},
+			ITAM:     ITAM{LegacyLicenses: filepath.Join(dir, "old.csv")},
+			Off:      []string{"getMicrosoft365CopilotUsageUserDetail"},
+			Raw:      Raw{Retain: 14 * 24 * time.Hour, ResumeWithin: 90 * time.Minute},
+			Catalog:  filepath.Join(dir, "catalog.seatlake"),
+			DuckDB:   DuckDB{MemoryLimit: "1.5GiB", Threads: 2},
+			Parallel: Parallel{Tenants: 8},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
@@ -255,7 +257,7 @@ func TestFaults(t *testing.T) {
 		{"an unknown anchor is not quoted", edit("${SECRET}", "*hunter2"), "7: YAML: a value that begins with * or & is an alias or anchor, and this one is not known; quote it if it is text"},
 
 		{"a misspelt key has a suggestion", tenant + "licences: {}", "8: licences: is not a key; did you mean licenses?"},
-		{"a strange key has the list", tenant + "x: {}", "8: x: is not a key; here are lake, tenants, activity, licenses, inventory, sources, hr, reclaim, raw, catalog, duckdb, parallel"},
+		{"a strange key has the list", tenant + "x: {}", "8: x: is not a key; here are lake, tenants, activity, licenses, inventory, itam, sources, hr, reclaim, raw, catalog, duckdb, parallel"},
 		{"a key in a tenant has a suggestion", edit("name:", "nam:"), "2: tenants[0].nam: is not a key; did you mean name?\n2: tenants[0].name: is missing: a short name of your choice, such as contoso"},
 		{"a missing space is told, and the value is not", edit("client_secret: ${SECRET}", "client_secret: ${SECRET}\n      {client_secret:"+canary+"}: x"), "8: tenants[0].auth: a key must be text, not a mapping"},
 		{"a missing space in a flow mapping is told, and the value is not", "tenants: [{name: a, id: contoso.com, auth: {method: client_secret, client_id: " + clientID + ", client_secret:" + canary + "}}]",
@@ -325,7 +327,7 @@ func TestFaults(t *testing.T) {
 		{"a retention has a unit", tenant + "raw: {retain: 30}", `8: raw.retain: "30" has no unit; 30d and 12h are durations, 0 keeps nothing`},
 		{"a retention is a duration", tenant + "raw: {retain: forever}", `8: raw.retain: "forever" is not a duration; 30d and 12h are durations, 0 keeps nothing`},
 		{"some tenants are read side by side", tenant + "parallel: {tenants: 0}", "8: parallel.tenants: \"0\" is out of range; from 1 to 64 is possible"},
-		{"certificates are checked, whatever the file says", tenant + "tls: {insecure: true}", "8: tls: is not a key; here are lake, tenants, activity, licenses, inventory, sources, hr, reclaim, raw, catalog, duckdb, parallel"},
+		{"certificates are checked, whatever the file says", tenant + "tls: {insecure: true}", "8: tls: is not a key; here are lake, tenants, activity, licenses, inventory, itam, sources, hr, reclaim, raw, catalog, duckdb, parallel"},
 		{"memory is an amount", tenant + "duckdb: {memory_limit: '80%', threads: 0}", "8: duckdb.threads: \"0\" is out of range; from 1 to 1024 is possible\n8: duckdb.memory_limit: \"80%\" is not an amount of memory; 512MB, 1GB and 2GiB are"},
 
 		{"a variable elsewhere is not set", tenant + "lake: /srv/${UNSET}/${ALSO}", "8: lake: the environment variable UNSET is not set\n8: lake: the environment variable ALSO is not set"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -18,20 +19,26 @@ func (b *batch) newRun(t Tenant, tenantID string, past *past) pipeline.Run {
 	started := now.Truncate(time.Second)
 	return pipeline.Run{
 		ID: ulid.MustNew(ulid.Timestamp(now), rand.Reader).String(), Tenant: t.Name, TenantID: tenantID,
-		Started: started, Program: version(), Requests: b.requests(started, past),
+		Started: started, Program: version(), Requests: b.requests(t.Name, started, past),
 	}
 }
 
 // requests is what a run that begins at some moment asks for, of Graph and of the
 // user's files.
-func (b *batch) requests(started time.Time, past *past) []pipeline.Request {
+func (b *batch) requests(tenant string, started time.Time, past *past) []pipeline.Request {
 	asked := requests(b.tasks, b.cfg.Off, started, past.watermarks)
 	of := func(t task) bool { return len(b.tasks) == 0 || slices.Contains(b.tasks, t) }
 	if b.terms != nil && of(taskLicenses) {
 		asked = append(asked, pipeline.Request{Source: pipeline.LicenseTerms})
 	}
+	if b.legacy != nil && of(taskLicenses) {
+		asked = append(asked, pipeline.Request{Source: pipeline.LegacyLicenses})
+	}
 	if b.hr != nil && of(taskRoster) {
 		asked = append(asked, pipeline.Request{Source: pipeline.HrEmployees})
+	}
+	if len(b.inventories[strings.ToLower(tenant)]) > 0 && of(taskRoster) {
+		asked = append(asked, pipeline.Request{Source: pipeline.Inventory})
 	}
 	return asked
 }
@@ -55,7 +62,7 @@ func (b *batch) replaces(old, run pipeline.Run, past *past) bool {
 	age := run.Started.Sub(old.Started)
 	return age >= 0 && age < b.cfg.Raw.ResumeWithin && old.Started.UTC().YearDay() == run.Started.YearDay() &&
 		old.Tenant == run.Tenant && old.Program == run.Program &&
-		slices.EqualFunc(old.Requests, b.requests(old.Started, past), func(x, y pipeline.Request) bool {
+		slices.EqualFunc(old.Requests, b.requests(old.Tenant, old.Started, past), func(x, y pipeline.Request) bool {
 			return x.Source == y.Source && x.Window.From.Equal(y.Window.From) && x.Window.To.Equal(y.Window.To)
 		})
 }

@@ -153,7 +153,7 @@ func (b *batch) tenant(ctx context.Context, lk *lake.Lake, parts *parts, t Tenan
 	}
 	p := &pipeline.Pipeline{Dataset: b.telemetry.dataset(lk), Jobs: jobs, Fixed: parts.fixed(), Now: b.now, Progress: b.progress(t.Name)}
 	if b.cfg.Raw.Retain <= 0 {
-		p.Source = &stopper{Source: b.telemetry.source(b.source(client)), asked: asked}
+		p.Source = &stopper{Source: b.telemetry.source(b.source(client, t.Name)), asked: asked}
 		s.RunID = run.ID
 		b.reporter.Step("run begins", "tenant", t.Name, "run", run.ID)
 		return p.Run(ctx, run)
@@ -174,7 +174,7 @@ func (b *batch) tenant(ctx context.Context, lk *lake.Lake, parts *parts, t Tenan
 		b.reporter.Step("run is resumed", "tenant", t.Name, "run", run.ID, "kept_pages", keeper.Kept())
 	}
 	s.RunID = run.ID
-	p.Keeper, p.Source = keeper, &stopper{Source: b.telemetry.source(keeper.Source(b.source(client))), asked: asked}
+	p.Keeper, p.Source = keeper, &stopper{Source: b.telemetry.source(keeper.Source(b.source(client, t.Name))), asked: asked}
 	published, err := p.Run(ctx, run)
 	if errors.Is(err, pipeline.ErrOfPages) {
 		err = errors.Join(err, keeper.GiveUp(err))

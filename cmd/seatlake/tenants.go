@@ -12,6 +12,8 @@ import (
 
 	"seatlake/extract/graph"
 	"seatlake/extract/hr"
+	"seatlake/extract/inventory"
+	"seatlake/extract/itam"
 	"seatlake/extract/terms"
 	"seatlake/load/lake"
 	"seatlake/pipeline"
@@ -27,9 +29,11 @@ type batch struct {
 	build    bool
 	reporter *Reporter
 
-	terms   *terms.File // nil when the configuration names none
-	hr      *hr.File    // the same
-	summary Summary
+	terms       *terms.File                  // nil when the configuration names none
+	hr          *hr.File                     // the same
+	inventories map[string][]*inventory.File // exports of device inventories, by lower-case tenant name
+	legacy      *itam.File                   // as terms
+	summary     Summary
 
 	telemetry *telemetry // nil when nobody watches
 
@@ -50,6 +54,12 @@ func (b *batch) run(ctx context.Context, tenants []Tenant) error {
 		return err
 	}
 	if b.hr, err = readHR(b.cfg); err != nil {
+		return err
+	}
+	if b.inventories, err = readInventories(b.cfg); err != nil {
+		return err
+	}
+	if b.legacy, err = readLegacyLicenses(b.cfg); err != nil {
 		return err
 	}
 	lk, err := lake.Create(b.cfg.Lake, b.now)

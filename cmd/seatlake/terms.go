@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"seatlake/extract/inventory"
 	"seatlake/extract/terms"
 	"seatlake/pipeline"
 	"seatlake/sql"
@@ -139,13 +140,19 @@ func (c *Config) knowsTenant(named string) bool {
 }
 
 // source is Graph, and the user's files beside it.
-func (b *batch) source(graph pipeline.Continuer) pipeline.Continuer {
+func (b *batch) source(graph pipeline.Continuer, tenant string) pipeline.Continuer {
 	source, now := graph, b.now().UTC()
 	if b.terms != nil {
 		source = b.terms.Source(source, now)
 	}
 	if b.hr != nil {
 		source = b.hr.Source(source, now)
+	}
+	if b.legacy != nil {
+		source = b.legacy.Source(source, now)
+	}
+	if files := b.inventories[strings.ToLower(tenant)]; len(files) > 0 {
+		source = &inventory.Source{Next: source, Files: files, Observed: now}
 	}
 	return source
 }

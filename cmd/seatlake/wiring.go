@@ -11,6 +11,7 @@ import (
 	"seatlake/extract/catalog"
 	"seatlake/extract/decode"
 	"seatlake/extract/hr"
+	"seatlake/extract/itam"
 	"seatlake/extract/terms"
 	"seatlake/pipeline"
 	"seatlake/schemas"
@@ -207,6 +208,14 @@ func (p *parts) jobs(run pipeline.Run) ([]pipeline.Job, error) {
 			job.Optional = true
 			job.Decoder = hr.NewDecoder(run.Tenant, run.TenantID, memory.DefaultAllocator)
 			job.Outputs = []pipeline.Output{{Table: schemas.HrEmployees, Through: []pipeline.Transform{stamp(schemas.HrEmployees)}}}
+		case pipeline.LegacyLicenses:
+			job.Optional = true
+			job.Decoder = itam.NewDecoder(run.Tenant, run.TenantID, memory.DefaultAllocator)
+			job.Outputs = []pipeline.Output{{Table: schemas.LegacyLicenses, Through: []pipeline.Transform{stamp(schemas.LegacyLicenses)}}}
+		case pipeline.Inventory:
+			decoder, judge := inventoryDecoder()
+			job.Optional, job.Decoder = true, decoder
+			job.Outputs = []pipeline.Output{{Table: schemas.InventoryInstallations, Through: []pipeline.Transform{stamp(schemas.InventoryInstallations)}, Judge: judge}}
 		case pipeline.ReportSettings:
 			job.First = true // reports are judged by it
 			job.Decoder = decode.Entity(schemas.GraphReportSettings, decode.Options{})

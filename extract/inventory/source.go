@@ -53,6 +53,9 @@ func Open(file, mapping string) (*File, error) {
 	return f, nil
 }
 
+// Name is the file's, without its folder.
+func (f *File) Name() string { return filepath.Base(f.Path) }
+
 // Read reads the rows; see the function Read.
 func (f *File) Read() (_ []Installation, _ *Report, err error) {
 	body, err := os.Open(f.Path)
@@ -74,7 +77,7 @@ const (
 func (f *File) pages(number int, observed time.Time) []*pipeline.Page {
 	text := &pipeline.Page{Source: pipeline.Inventory, Number: number, Request: mappingPrefix + f.Mapping.Name, Body: f.Text, Observed: observed}
 	body := &pipeline.Page{
-		Source: pipeline.Inventory, Number: number + 1, Request: filePrefix + filepath.Base(f.Path), Observed: observed,
+		Source: pipeline.Inventory, Number: number + 1, Request: filePrefix + f.Name(), Observed: observed,
 		Spool: &pipeline.Spool{Path: f.Path, Size: f.size, SHA256: f.sum},
 	}
 	return []*pipeline.Page{text, body}

@@ -7,24 +7,23 @@
 //
 // Columns are found by their names, in any order. license_id and name are needed;
 // integration, publisher, sku, status, quantity, purchases and tenant are not.
-//
-// Reading is strict and names every fault at once, with its line.
 package itam
 
 import (
-	"bytes"
-	"encoding/csv"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+	"time"
 
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/google/uuid"
+
+	"seatlake/extract/sheet"
+	"seatlake/pipeline"
+	"seatlake/schemas"
 )
 
 // License is one row of a list.
@@ -32,7 +31,7 @@ type License struct {
 	Line   int    // of the file, from 1
 	Tenant string // configured name or directory id; empty for all tenants
 
-	ID          string // of the ITAM tool, once in a list
+	ID          string // of the ITAM tool, once for each tenant of a list
 	Name        string
 	Integration string
 	Publisher   string
@@ -48,25 +47,53 @@ func (l *License) Of(name, id string) bool {
 	return l.Tenant == "" || strings.EqualFold(l.Tenant, name) || strings.EqualFold(l.Tenant, id)
 }
 
-// Error is everything that is wrong with a file.
-type Error struct {
-	File   string
-	Faults []Fault
-}
-
-// Fault is one thing wrong with a file.
-type Fault struct {
-	Line int // from 1
-	Text string
-}
-
-// Error names one fault a line.
-func (e *Error) Error() string {
-	lines := make([]string, len(e.Faults))
-	for i, f := range e.Faults {
-		lines[i] = fmt.Sprintf("%s:%d: %s", e.File, f.Line, f.Text)
+// Parse reads a list's rows in order. name stands in faults. An error is a
+// *sheet.Error that names every fault.
+func Parse(name string, body []byte) ([]License, error) {
+	s := sheet.New(body, sheet.Columns{
+		All:      []string{"tenant", "license_id", "name", "integration", "publisher", "sku", "status", "quantity", "purchases"},
+		Required: []string{"license_id", "name"},
+	})
+	lines := map[string]int{} // of each licence
+	var licenses []License
+	for s.Next() {
+		l := license(s)
+		key := strings.ToLower(l.Tenant + "\x00" + l.ID)
+		if line, twice := lines[key]; twice && l.ID != "" {
+			s.Fault("license_id %s is on line %d too", l.ID, line)
+		}
+		lines[key] = l.Line
+		licenses = append(licenses, l)
 	}
-	return strings.Join(lines, "\n")
+	if err := s.Err(name); err != nil {
+		return nil, err
+	}
+	return licenses, nil
+}
+
+func license(s *sheet.Sheet) License {
+	l := License{
+		Line: s.Line(), Tenant: s.Cell("tenant"), ID: s.Cell("license_id"), Name: s.Cell("name"), Integration: s.Cell("integration"),
+		Publisher: s.Cell("publisher"), SKU: s.Cell("sku"), Status: s.Cell("status"), Purchases: s.Cell("purchases"),
+	}
+	if l.ID == "" {
+		s.Fault("license_id is missing: the licence's id in the ITAM tool")
+	}
+	if l.Name == "" {
+		s.Fault("name is missing")
+	}
+	if id, err := uuid.Parse(l.SKU); err == nil {
+		l.SKU = id.String()
+	}
+	if text := s.Cell("quantity"); text != "" {
+		const most = 100_000_000
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < 0 || n > most {
+			s.Fault("quantity %q is not a whole number from 0 to %d", text, most)
+		}
+		l.Quantity = &n
+	}
+	return l
 }
 
 // File is a list whose every row was understood.
@@ -76,8 +103,8 @@ type File struct {
 	Licenses []License
 }
 
-// Read reads a list and checks it. Its error is an *Error that names every fault,
-// or the file system's.
+// Read reads a list and checks it. Its error is a *sheet.Error that names every
+// fault, or the file system's.
 func Read(path string) (*File, error) {
 	body, err := os.ReadFile(path)
 	if err != nil {
@@ -90,141 +117,47 @@ func Read(path string) (*File, error) {
 	return &File{Name: filepath.Base(path), Body: body, Licenses: licenses}, nil
 }
 
-// columns are all a file may have.
-func columns() []string {
-	return []string{"tenant", "license_id", "name", "integration", "publisher", "sku", "status", "quantity", "purchases"}
+// Source answers for the source legacy_licenses with the file's bytes, and leaves
+// all others to next. observed is when the file was read, UTC.
+func (f *File) Source(next pipeline.Continuer, observed time.Time) pipeline.Continuer {
+	return &sheet.Source{Next: next, Of: pipeline.LegacyLicenses, Name: f.Name, Body: f.Body, Observed: observed}
 }
 
-// Parse reads a list's rows in order. name stands in faults. An error is an *Error.
-func Parse(name string, body []byte) ([]License, error) {
-	p := &parser{line: 1, ids: map[string]int{}}
-	licenses := p.file(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
-	if len(p.faults) > 0 {
-		return nil, &Error{File: name, Faults: p.faults}
-	}
-	return licenses, nil
-}
-
-// parser collects faults and goes on with zero values, which nobody sees.
-type parser struct {
-	line   int // of the row at hand
-	faults []Fault
-	at     map[string]int // column -> place in a row
-	row    []string
-	ids    map[string]int // license_id, and its tenant -> line
-}
-
-func (p *parser) fault(format string, args ...any) {
-	p.faults = append(p.faults, Fault{Line: p.line, Text: fmt.Sprintf(format, args...)})
-}
-
-func (p *parser) file(body []byte) []License {
-	r := csv.NewReader(bytes.NewReader(body))
-	r.FieldsPerRecord = -1
-	header, err := r.Read()
-	switch {
-	case errors.Is(err, io.EOF):
-		p.fault("the file is empty; its first line names the columns: %s", strings.Join(columns(), ","))
-		return nil
-	case err != nil:
-		p.broken(err)
-		return nil
-	case !p.header(header):
-		return nil
-	}
-	var licenses []License
-	for {
-		row, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return licenses
-		}
-		if err != nil {
-			p.broken(err)
-			return nil
-		}
-		p.line, _ = r.FieldPos(0)
-		switch {
-		case !slices.ContainsFunc(row, func(cell string) bool { return strings.TrimSpace(cell) != "" }): // spreadsheets leave them at the end
-		case len(row) != len(header):
-			p.fault("has %d cells where the header has %d; quote text that holds a comma", len(row), len(header))
-		case slices.ContainsFunc(row, func(cell string) bool { return !utf8.ValidString(cell) }):
-			p.fault("is not UTF-8; save the file as \"CSV UTF-8\"")
-		default:
-			p.row = row
-			licenses = append(licenses, p.license())
-		}
+// NewDecoder turns the page of a list into the licences of the tenant with this
+// configured name and directory id. Its error unwraps to *sheet.Error.
+func NewDecoder(tenant, tenantID string, mem memory.Allocator) *sheet.Decoder {
+	return &sheet.Decoder{
+		Source: pipeline.LegacyLicenses, Table: schemas.LegacyLicenses, Memory: mem,
+		Rows: func(b *sheet.Builder, name string, text []byte) (n int64, err error) {
+			licenses, err := Parse(name, text)
+			if err != nil {
+				return 0, err
+			}
+			for i := range licenses {
+				if !licenses[i].Of(tenant, tenantID) {
+					continue
+				}
+				if err := write(b, &licenses[i]); err != nil {
+					return 0, err
+				}
+				n++
+			}
+			return n, nil
+		},
 	}
 }
 
-// broken is a file that is no CSV from some line on.
-func (p *parser) broken(err error) {
-	if at, ok := errors.AsType[*csv.ParseError](err); ok {
-		p.line, err = at.StartLine, at.Err
+// write appends a licence, column by column in the schema's order.
+func write(b *sheet.Builder, l *License) error {
+	b.Field(0).(*array.Int32Builder).Append(int32(l.Line))
+	b.Text(1, l.ID)
+	b.Text(2, l.Name)
+	quantity := b.Field(7).(*array.Int64Builder)
+	if l.Quantity == nil {
+		quantity.AppendNull()
+	} else {
+		quantity.Append(*l.Quantity)
 	}
-	p.fault("is not CSV: %v", err)
-}
-
-// header finds the columns, and says whether rows can be read by them.
-func (p *parser) header(cells []string) bool {
-	before := len(p.faults)
-	if len(cells) == 1 && strings.Contains(cells[0], ";") {
-		p.fault("the columns are separated by ;, they must be by a comma")
-		return false
-	}
-	p.at = map[string]int{}
-	for i, cell := range cells {
-		name := strings.ToLower(strings.TrimSpace(cell))
-		switch _, twice := p.at[name]; {
-		case !slices.Contains(columns(), name):
-			p.fault("column %q is not known; there are: %s", cell, strings.Join(columns(), ", "))
-		case twice:
-			p.fault("column %s is there twice", name)
-		default:
-			p.at[name] = i
-		}
-	}
-	for _, name := range []string{"license_id", "name"} {
-		if _, ok := p.at[name]; !ok {
-			p.fault("column %s is missing", name)
-		}
-	}
-	return len(p.faults) == before
-}
-
-// cell is the trimmed text of a column; empty when the file lacks it.
-func (p *parser) cell(column string) string {
-	i, ok := p.at[column]
-	if !ok {
-		return ""
-	}
-	return strings.TrimSpace(p.row[i])
-}
-
-func (p *parser) license() License {
-	l := License{
-		Line: p.line, Tenant: p.cell("tenant"), ID: p.cell("license_id"), Name: p.cell("name"), Integration: p.cell("integration"),
-		Publisher: p.cell("publisher"), SKU: p.cell("sku"), Status: p.cell("status"), Purchases: p.cell("purchases"),
-	}
-	if l.ID == "" {
-		p.fault("license_id is missing: the licence's id in the ITAM tool")
-	}
-	if l.Name == "" {
-		p.fault("name is missing")
-	}
-	key := strings.ToLower(l.Tenant + "\x00" + l.ID)
-	if line, twice := p.ids[key]; twice && l.ID != "" {
-		p.fault("license_id %s is on line %d too", l.ID, line)
-	}
-	p.ids[key] = p.line
-	if id, err := uuid.Parse(l.SKU); err == nil {
-		l.SKU = id.String()
-	}
-	if text := p.cell("quantity"); text != "" {
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || n < 0 || n > 100_000_000 {
-			p.fault("quantity %q is not a whole number from 0 to 100000000", text)
-		}
-		l.Quantity = &n
-	}
-	return l
+	b.Text(8, l.Purchases)
+	return errors.Join(b.Word(3, l.Integration), b.Word(4, l.Publisher), b.Word(5, l.SKU), b.Word(6, l.Status))
 }
