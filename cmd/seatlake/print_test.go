@@ -30,11 +30,11 @@ func render(t testing.TB, f Format, tty bool, width int, columns []Column, rows 
 	if err != nil {
 		t.Fatal(err)
 	}
-	feed(t, p, columns, rows...)
+	printAll(t, p, columns, rows...)
 	return out.String()
 }
 
-func feed(t testing.TB, p Printer, columns []Column, rows ...[]any) {
+func printAll(t testing.TB, p Printer, columns []Column, rows ...[]any) {
 	t.Helper()
 	if err := p.Columns(columns); err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func TestCSV(t *testing.T) {
 			columns = append(columns, Column{fmt.Sprintf("=%d", i), "VARCHAR"})
 		}
 		columns[6].Type = "BIGINT"
-		feed(t, FormulaSafe(p), columns, row)
+		printAll(t, FormulaSafe(p), columns, row)
 		want := "'=0,'=1,'=2,'=3,'=4,'=5,'=6,'=7\n'=HYPERLINK(1),'+1,'-1,'@x,'\tx,a=b,-1,\n"
 		if got := out.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)

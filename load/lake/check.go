@@ -43,7 +43,7 @@ const (
 )
 
 // Check reads the whole lake: its identity, the log, every live file and every
-// gold file with their hashes and rows. It returns what it found wrong, and an
+// gold file with their hashes and rows, and the deliveries of feeds. It returns what it found wrong, and an
 // error only when it could not look. It changes nothing and reads the log anew.
 func (l *Lake) Check(ctx context.Context) ([]Finding, error) {
 	c := &checker{lake: &Lake{store: l.store, id: l.id}}
@@ -64,7 +64,7 @@ func (l *Lake) Check(ctx context.Context) ([]Finding, error) {
 		c.fault(logDir, err.Error(), cureRestore)
 		return c.found, nil
 	}
-	for _, part := range []func(context.Context, []*entry) error{c.data, c.gold, c.staging} {
+	for _, part := range []func(context.Context, []*entry) error{c.data, c.gold, c.feeds, c.staging} {
 		if err := part(ctx, entries); err != nil {
 			return c.found, err
 		}

@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"seatlake/pipeline"
 )
@@ -76,7 +75,7 @@ func (l *Lake) PublishGold(ctx context.Context, v pipeline.Version, runID, from 
 	if v < 1 || !runForm.MatchString(runID) {
 		return nil, fmt.Errorf("publish gold: version %d of run %q is not one", v, runID)
 	}
-	s, err := l.publisher(ctx)
+	s, err := l.store.scratchAlone(ctx, "gold") // one publisher at a time
 	if err != nil {
 		return nil, fmt.Errorf("publish gold: %w", err)
 	}
@@ -85,22 +84,6 @@ func (l *Lake) PublishGold(ctx context.Context, v pipeline.Version, runID, from 
 		return nil, fmt.Errorf("publish gold of version %d: %w", v, err)
 	}
 	return g, nil
-}
-
-// publisher is the one scratch directory of publishing, so that there is one
-// publisher at a time.
-func (l *Lake) publisher(ctx context.Context) (*scratch, error) {
-	for {
-		s, err := l.store.scratchNamed("gold")
-		if !errors.Is(err, errHeld) {
-			return s, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for another process that publishes: %w", ctx.Err())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }
 
 func (g *Gold) publish(ctx context.Context, l *Lake, s *scratch, from string) error {

@@ -6,6 +6,7 @@
 //	raw/<tenant>/<run>/<source>/   pages, byte for byte, and an index
 //	data/<table>/v<n>/...          Parquet, named by run and content
 //	gold/                          marts for tools that know no log
+//	feeds/<feed>/                  what was delivered to other tools
 //	.staging/                      what is not finished yet
 //
 // A *commit* is one log object, put under a name that must be free. It lists every

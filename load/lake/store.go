@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -300,6 +301,22 @@ func (s *store) scratch(prefix string) (*scratch, error) {
 		// making and its locking.
 		if !errors.Is(err, errHeld) {
 			return t, err
+		}
+	}
+}
+
+// scratchAlone makes the one scratch directory of a name, and waits while another
+// process has it.
+func (s *store) scratchAlone(ctx context.Context, name string) (*scratch, error) {
+	for {
+		t, err := s.scratchNamed(name)
+		if !errors.Is(err, errHeld) {
+			return t, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for another process: %w", ctx.Err())
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
