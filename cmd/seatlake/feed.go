@@ -23,9 +23,9 @@ import (
 type feeding struct {
 	tenant   string
 	format   string
-	template string
+	template []string
 	mapping  string
-	set      map[string]string
+	set      []string
 
 	output      string
 	allowGaps   bool
@@ -35,9 +35,9 @@ type feeding struct {
 
 func (o *feeding) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.tenant, "tenant", "", "of the tenant of this `name` only")
-	cmd.Flags().StringVar(&o.template, "template", "", "the target's own empty `file`, whose header, worksheet and column order are kept")
+	cmd.Flags().StringArrayVar(&o.template, "template", nil, "the target's own empty `file`, whose header, worksheet and column order are kept; one for each file of the feed")
 	cmd.Flags().StringVar(&o.mapping, "mapping", "", "a CSV `file` (column,is,mandatory) that says what the template's columns are")
-	cmd.Flags().StringToStringVar(&o.set, "set", nil, "what a column says where the lake has no value, as `COLUMN=TEXT`; may be repeated")
+	cmd.Flags().StringArrayVar(&o.set, "set", nil, "what a column says where the lake has no value, as `COLUMN=TEXT`; may be repeated")
 }
 
 // removalShare is the share of the rows delivered last, in percent, of which no more
@@ -275,8 +275,15 @@ func (d *delivery) findGaps(ctx context.Context) error {
 
 // build makes the feed, with the rows delivered last at hand.
 func (d *delivery) build(ctx context.Context) (made *feed.Feed, last *feed.Snapshot, record *lake.Delivery, err error) {
-	options := feed.Options{Format: d.guessFormat(), Set: d.set, Today: d.now().UTC().Truncate(24 * time.Hour)}
-	if options.Template, options.Mapping, err = d.readTemplate(); err != nil {
+	options := feed.Options{Format: d.guessFormat(), Set: map[string]string{}, Today: d.now().UTC().Truncate(24 * time.Hour)}
+	for _, set := range d.set {
+		column, text, ok := strings.Cut(set, "=")
+		if !ok {
+			return nil, nil, nil, usage("--set %q is not COLUMN=TEXT", set)
+		}
+		options.Set[column] = text
+	}
+	if options.Templates, options.Mapping, err = d.readTemplates(); err != nil {
 		return nil, nil, nil, err
 	}
 	if last, record, err = d.last(); err != nil {
@@ -305,17 +312,20 @@ func (d *delivery) guessFormat() feed.Format {
 	return feed.Format(d.format)
 }
 
-func (d *delivery) readTemplate() (*feed.Template, feed.Mapping, error) {
-	var t *feed.Template
+func (d *delivery) readTemplates() ([]*feed.Template, feed.Mapping, error) {
+	var all []*feed.Template
 	var m feed.Mapping
-	if d.template != "" {
-		content, err := os.ReadFile(d.template)
+	for _, path := range d.template {
+		content, err := os.ReadFile(path)
 		if err != nil {
 			return nil, nil, usage("--template: %w", err)
 		}
-		if t, err = feed.ReadTemplate(content); err != nil {
-			return nil, nil, usage("--template %s: %w", d.template, err)
+		name := filepath.Base(path)
+		t, err := feed.ReadTemplate(strings.TrimSuffix(name, filepath.Ext(name)), content)
+		if err != nil {
+			return nil, nil, usage("--template %s: %w", path, err)
 		}
+		all = append(all, t)
 	}
 	if d.mapping != "" {
 		content, err := os.ReadFile(d.mapping)
@@ -326,7 +336,7 @@ func (d *delivery) readTemplate() (*feed.Template, feed.Mapping, error) {
 			return nil, nil, usage("--mapping %s: %w", d.mapping, err)
 		}
 	}
-	return t, m, nil
+	return all, m, nil
 }
 
 // last is the rows delivered last, and their record; nil when nothing was.

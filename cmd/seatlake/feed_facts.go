@@ -37,6 +37,15 @@ join license_positions as p using (tenant_id, sku_id)
 left join users as u using (tenant_id, user_id)
 order by a.tenant_id, a.user_id, a.sku_id`
 
+// feedInstallationsQuery is what the newest inventories of each tenant have.
+const feedInstallationsQuery = `
+select i.tenant_id, i.device_key, i.device_name, i.serial_number, i.os, i.user_name, i.user_mail, i.install_kind,
+  i.product_name, i.version, i.publisher, i.last_seen_date, i.install_date, i.last_used_date
+from inventory_installations as i
+join coverage as c on c.tenant_id = i.tenant_id and c.logical_date = i.snapshot_date
+where c.table_name = 'inventory_installations' and c.is_current
+order by i.tenant_id, i.file, i.row`
+
 // facts reads what the profile is built of from the marts of one version.
 func (d *delivery) facts(ctx context.Context) (*feed.Facts, error) {
 	f := &feed.Facts{Version: int64(d.marts.Version)}
@@ -63,6 +72,9 @@ func (d *delivery) facts(ctx context.Context) (*feed.Facts, error) {
 		}
 		f.Terms = append(f.Terms, t)
 	})
+	if err == nil && d.profile.NeedsInstallations {
+		err = d.installations(ctx, f)
+	}
 	if err != nil || !d.profile.NeedsAssignments {
 		return f, err
 	}
@@ -70,6 +82,17 @@ func (d *delivery) facts(ctx context.Context) (*feed.Facts, error) {
 		f.Assignments = append(f.Assignments, feed.Assignment{
 			TenantID: c.text(0), UserID: c.text(1), SKUID: c.text(2), UPN: c.text(3), PartNumber: c.text(4), Product: c.text(5), Class: c.text(6),
 			AssignedDate: c.day(7), LastActivity: c.day(8), Status: c.text(9), Evidence: c.text(10),
+		})
+	})
+}
+
+// installations reads what the device inventories have, which is a stored table.
+func (d *delivery) installations(ctx context.Context, f *feed.Facts) error {
+	o := &opened{inputs: d.opened.inputs, gold: map[string]string{"coverage": d.opened.gold["coverage"]}}
+	return d.each(ctx, o, feedInstallationsQuery, func(c factRow) {
+		f.Installations = append(f.Installations, feed.Installation{
+			TenantID: c.text(0), DeviceKey: c.text(1), DeviceName: c.text(2), Serial: c.text(3), OS: c.text(4), User: c.text(5), Mail: c.text(6),
+			Kind: c.text(7), Product: c.text(8), Version: c.text(9), Publisher: c.text(10), LastSeen: c.day(11), Installed: c.day(12), LastUsed: c.day(13),
 		})
 	})
 }
@@ -85,6 +108,10 @@ func (d *delivery) read(ctx context.Context, query string, marts []string, fn fu
 		}
 		o.gold[mart] = path
 	}
+	return d.each(ctx, o, query, fn)
+}
+
+func (d *delivery) each(ctx context.Context, o *opened, query string, fn func(factRow)) error {
 	return sql.Query(ctx, o.inputs, o.gold, query, func(rows *sql.Rows) error {
 		for row, err := range rows.All() {
 			if err != nil {

@@ -76,13 +76,14 @@ func (a *Assignment) Part() string {
 	return a.SKUID
 }
 
-// Installation is a product found on a device.
+// Installation is a licensed product found on a device. Texts are empty where the
+// inventory says nothing.
 type Installation struct {
-	TenantID, Tenant        string
-	DeviceID, DeviceName    string
-	OperatingSystem         string
-	User                    string
-	Publisher, Product      string
-	Version                 string
-	InventoryDate, LastUsed *time.Time
+	TenantID                      string
+	DeviceKey, DeviceName, Serial string
+	OS                            string
+	User, Mail                    string
+	Kind                          string // per_user, shared_computer, vdi, unattended
+	Product, Version, Publisher   string
+	LastSeen, Installed, LastUsed *time.Time
 }

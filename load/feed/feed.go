@@ -18,6 +18,7 @@ package feed
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -78,12 +79,12 @@ const (
 
 // Options of a feed.
 type Options struct {
-	Format   Format            // empty is the profile's first
-	Template *Template         // columns and their order, for profiles that take one
-	Mapping  Mapping           // what the template's columns are, where their labels do not tell
-	Set      map[string]string // by column: what a cell that the lake has no value for says
-	Today    time.Time         // UTC day of the delivery
-	Last     *Snapshot         // what was delivered last; nil when nothing was
+	Format    Format            // empty is the profile's first
+	Templates []*Template       // columns and their order, for profiles that take them
+	Mapping   Mapping           // what the template's columns are, where their labels do not tell
+	Set       map[string]string // by column: what a cell that the lake has no value for says
+	Today     time.Time         // UTC day of the delivery
+	Last      *Snapshot         // what was delivered last; nil when nothing was
 }
 
 // Feed is what is delivered.
@@ -97,11 +98,10 @@ type Feed struct {
 // Build makes a profile's feed. The error of data that the target would refuse, or
 // misread, is *Faults.
 func (p *Profile) Build(f *Facts, o Options) (*Feed, error) {
-	if o.Template != nil {
-		if o.Format != "" && o.Format != o.Template.Format {
-			return nil, fmt.Errorf("the template is %s, and the feed would be %s: take the template of that format", o.Template.Format, o.Format)
+	for _, t := range o.Templates {
+		if o.Format = cmp.Or(o.Format, t.Format); o.Format != t.Format {
+			return nil, fmt.Errorf("template %s is %s, and the feed would be %s: take the templates of one format", t.Name, t.Format, o.Format)
 		}
-		o.Format = o.Template.Format
 	}
 	o.Format = cmp.Or(o.Format, p.Formats[0])
 	if !slices.Contains(p.Formats, o.Format) {
@@ -116,7 +116,11 @@ func (p *Profile) Build(f *Facts, o Options) (*Feed, error) {
 	}
 	feed := &Feed{Profile: p, Format: o.Format, Notices: made.notices}
 	for i := range p.Sheets {
-		sheets, err := made.sheets(&p.Sheets[i], o)
+		template, err := p.templateOf(&p.Sheets[i], o.Templates)
+		if err != nil {
+			return nil, err
+		}
+		sheets, err := made.sheets(&p.Sheets[i], template, o)
 		if err != nil {
 			return nil, err
 		}
@@ -140,14 +144,33 @@ func (p *Profile) Build(f *Facts, o Options) (*Feed, error) {
 // checkTemplate says whether the options have the template that the profile takes.
 func (p *Profile) checkTemplate(o Options) error {
 	switch {
-	case p.Template == MustUseTemplate && o.Template == nil:
+	case p.Template == MustUseTemplate && len(o.Templates) == 0:
 		return fmt.Errorf("profile %s takes its columns from the customer's own template: download it from the target and give it with --template", p.Name)
-	case p.Template == NoTemplate && o.Template != nil:
+	case p.Template == NoTemplate && len(o.Templates) > 0:
 		return fmt.Errorf("profile %s has fixed columns and takes no template", p.Name)
-	case o.Template == nil && len(o.Mapping) > 0:
-		return fmt.Errorf("a mapping goes with a template; give the template too")
+	case len(o.Templates) == 0 && len(o.Mapping) > 0:
+		return errors.New("a mapping goes with a template; give the template too")
+	case len(o.Templates) > 0 && len(o.Templates) != len(p.Sheets):
+		return fmt.Errorf("profile %s is %d files, and there are %d templates; give one for each", p.Name, len(p.Sheets), len(o.Templates))
 	}
 	return nil
+}
+
+// templateOf is the template of a sheet: the only one, or the one whose name says so,
+// such as Computers.csv.
+func (p *Profile) templateOf(s *Sheet, all []*Template) (*Template, error) {
+	if len(p.Sheets) == 1 && len(all) == 1 {
+		return all[0], nil
+	}
+	for _, t := range all {
+		if strings.Contains(normal(t.Name), normal(s.Name)) {
+			return t, nil
+		}
+	}
+	if len(all) > 0 {
+		return nil, fmt.Errorf("no template's name says that it is the one of %s", s.Name)
+	}
+	return nil, nil
 }
 
 // addEmptied keeps a file that the last delivery had and this one has no rows for:
@@ -174,7 +197,7 @@ func (f *Feed) addEmptied(last *Snapshot) {
 // Profiles is every profile, sorted by name.
 func Profiles() []*Profile {
 	all := []*Profile{
-		fnmsPurchases(), fnmsPurchaseOrder(), fnmsLicense(),
+		fnmsPurchases(), fnmsPurchaseOrder(), fnmsLicense(), fnmsInventory(),
 		serviceNowEntitlements(), serviceNowSubscriptions(), serviceNowUsage(),
 		snowLicenses(), sam360(), generic(),
 	}
@@ -216,16 +239,21 @@ func (m *filled) notice(format string, args ...any) {
 
 // sheets gives a sheet its columns, by the template if there is one, and its rows. A
 // sheet that holds one currency a file becomes as many as there are currencies.
-func (m *filled) sheets(shape *Sheet, o Options) ([]Sheet, error) {
+func (m *filled) sheets(shape *Sheet, template *Template, o Options) ([]Sheet, error) {
 	s := *shape
 	s.base = s.Name
-	if o.Template != nil {
-		columns, notices, err := o.Template.bind(&s, o.Mapping)
+	if template != nil {
+		columns, notices, err := template.bind(&s, o.Mapping)
 		if err != nil {
 			return nil, err
 		}
-		s.Columns, s.template = columns, o.Template
+		s.Columns, s.template = columns, template
 		m.notices = append(m.notices, notices...)
+		if len(o.Templates) > 1 { // names of files that belong together are fixed
+			s.Name = template.Name
+		}
+	} else {
+		s.Columns = slices.DeleteFunc(slices.Clone(s.Columns), func(c Column) bool { return c.TemplateOnly })
 	}
 	if err := s.set(o.Set); err != nil {
 		return nil, err

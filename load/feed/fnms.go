@@ -142,7 +142,7 @@ func fnmsLicense() *Profile {
 				{Name: "EntitlementCount", Field: "entitled", Kind: Whole, Required: true, Source: "license_positions.entitled_units"},
 				{Name: "ExpiryDate", Field: "expiry_date", Kind: Day, Source: "the day before the latest license_costs.ending_date; empty when a term has no end"},
 				{Name: "IsSubscription", Field: "is_subscription", Kind: Flag, Source: "always true"},
-				{Name: "LicenseName", Field: "product", Kind: Text, Max: 256, Required: true, Source: "license_positions.product_name"},
+				{Name: "LicenseName", Field: "name", Kind: Text, Max: 256, Required: true, Source: "license_positions.product_name (tenant): a name is one licence there"},
 				{Name: "LicenseType", Field: "license_type", Kind: Text, Source: "always Named User"},
 				{Name: "PartNo", Field: "part_number", Kind: Text, Max: 100, Source: "license_positions.sku_part_number"},
 				{Name: "PublisherName", Field: "publisher", Kind: Text, Source: "always Microsoft"},
@@ -164,7 +164,7 @@ func fillLicenses(f *Facts, _ Options) (*filled, error) {
 			continue
 		}
 		r := record{
-			"tenant_id": p.TenantID, "sku_id": p.SKUID, "product": p.Product, "part_number": p.Part(), "publisher": "Microsoft",
+			"tenant_id": p.TenantID, "sku_id": p.SKUID, "name": p.Product + " (" + p.Tenant + ")", "part_number": p.Part(), "publisher": "Microsoft",
 			"license_type": "Named User", "is_subscription": true, "entitled": value(p.Entitled), "consumed": value(p.Consumed), "compliance": compliance(p),
 			"comments": p.grace(),
 		}

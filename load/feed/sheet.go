@@ -20,9 +20,10 @@ type Sheet struct {
 	Ended      string
 	EndedValue any
 
-	byCurrency bool // one file for each currency
-	base       string
-	template   *Template
+	byCurrency   bool // one file for each currency
+	unknownEmpty bool // columns that only the template knows stay empty
+	base         string
+	template     *Template
 }
 
 // Column is a column of a sheet.
@@ -38,6 +39,9 @@ type Column struct {
 	Field  string   // of the record; empty for a column that stays empty
 	Labels []string // what templates call it, besides Name
 	Else   any      // what a cell says that has no value; nil for nothing
+
+	// TemplateOnly is set for a column that is there only if a template has it.
+	TemplateOnly bool
 
 	currency string // in which a price has to be, as the template's name of it says
 	needsOne bool   // no column says the currency, so all prices have to be in one

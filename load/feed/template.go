@@ -17,6 +17,7 @@ import (
 // delivered has its header byte for byte, its worksheet's name and its columns in
 // their order; rows that stand below the header are not taken over.
 type Template struct {
+	Name   string // of its file, without extension
 	Format Format
 	Header []string // as it is written there
 
@@ -29,8 +30,18 @@ type Template struct {
 
 const byteOrderMark = "\xef\xbb\xbf"
 
-// ReadTemplate reads a template of either format.
-func ReadTemplate(content []byte) (*Template, error) {
+// ReadTemplate reads a template of either format. The name is of its file, without
+// extension.
+func ReadTemplate(name string, content []byte) (*Template, error) {
+	t, err := readTemplate(content)
+	if err != nil {
+		return nil, err
+	}
+	t.Name = name
+	return t, nil
+}
+
+func readTemplate(content []byte) (*Template, error) {
 	if bytes.HasPrefix(content, []byte("PK")) {
 		return readXLSXTemplate(content)
 	}
@@ -244,6 +255,8 @@ func (t *Template) bind(s *Sheet, m Mapping) ([]Column, []string, error) {
 		case !ok && marked:
 			faults = append(faults, fmt.Sprintf("mandatory column %q of the template is not known", label))
 			continue
+		case !ok && s.unknownEmpty:
+			c, ok = Column{Kind: Text, Source: "empty"}, true
 		case !ok:
 			faults = append(faults, fmt.Sprintf("column %q of the template is not known, so it may be mandatory", label))
 			continue
@@ -262,7 +275,7 @@ func (t *Template) bind(s *Sheet, m Mapping) ([]Column, []string, error) {
 		columns = append(columns, c)
 	}
 	for name := range m {
-		if !mapped[name] {
+		if !mapped[name] && !s.unknownEmpty {
 			faults = append(faults, fmt.Sprintf("the mapping names column %q, which the template does not have", name))
 		}
 	}

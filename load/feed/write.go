@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/big"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -172,6 +173,9 @@ func (s *Sheet) fillTemplate(t *Template) (*excelize.File, error) {
 			if err != nil {
 				return f, err
 			}
+			if text, is := v.(string); is {
+				v = escapeCodes(text)
+			}
 			if err := f.SetCellValue(t.worksheet, cell, v); err != nil {
 				return f, err
 			}
@@ -183,6 +187,22 @@ func (s *Sheet) fillTemplate(t *Template) (*excelize.File, error) {
 		}
 	}
 	return f, nil
+}
+
+// cellCode is how spreadsheets write a character by its number.
+var cellCode = regexp.MustCompile(`^_x[0-9A-Fa-f]{4}_`)
+
+// escapeCodes keeps a text that looks like such a character from becoming it. The
+// library does so in new sheets, and not in those it has opened.
+func escapeCodes(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if cellCode.MatchString(s[i:min(len(s), i+7)]) {
+			b.WriteString("_x005F")
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }
 
 // spreadsheetDigits is how many significant digits a spreadsheet's number keeps.

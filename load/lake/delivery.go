@@ -182,12 +182,12 @@ func (t *Delivering) Record(d Delivery, rows []byte, count int64) (*Delivery, er
 	if err := t.scratch.putNew(deliveryName(t.feed, d.Number), append(body, '\n')); err != nil {
 		return nil, err
 	}
-	return &d, t.forget(d.Number)
+	return &d, t.forget(&d)
 }
 
 // forget removes the rows of all but the newest deliveries, and those that a dead
 // process left.
-func (t *Delivering) forget(newest int64) error {
+func (t *Delivering) forget(newest *Delivery) error {
 	entries, err := t.lake.store.list(feedsDir + "/" + t.feed)
 	if err != nil {
 		return err
@@ -201,7 +201,7 @@ func (t *Delivering) forget(newest int64) error {
 		if err != nil {
 			return err
 		}
-		if n <= newest-rowsKept || n > newest {
+		if n <= newest.Number-rowsKept || n >= newest.Number && e.Name() != newest.Rows.Name {
 			if err := t.lake.store.remove(feedsDir + "/" + t.feed + "/" + e.Name()); err != nil {
 				return err
 			}
