@@ -256,7 +256,7 @@ func (t *Template) bind(s *Sheet, m Mapping) ([]Column, []string, error) {
 			faults = append(faults, fmt.Sprintf("mandatory column %q of the template is not known", label))
 			continue
 		case !ok && s.unknownEmpty:
-			c, ok = Column{Kind: Text, Source: "empty"}, true
+			c = Column{Kind: Text, Source: "empty"}
 		case !ok:
 			faults = append(faults, fmt.Sprintf("column %q of the template is not known, so it may be mandatory", label))
 			continue

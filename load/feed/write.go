@@ -58,7 +58,7 @@ func (s *Sheet) writeCSV(w io.Writer) error {
 func writeCSVRow(out *bufio.Writer, cells []any, comma rune, newline string) {
 	for i, v := range cells {
 		if i > 0 {
-			out.WriteRune(comma)
+			out.WriteString(string(comma))
 		}
 		text := plain(v)
 		if s, ok := v.(string); ok {
