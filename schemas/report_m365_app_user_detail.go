@@ -50,9 +50,9 @@ var ReportM365AppUserDetail = &Table{
 		{ID: 40, Name: "teams_web", Kind: Bool, From: "Teams (Web)", Doc: "Whether Teams was used on Web within the period."},
 		{ID: 41, Name: "apps_used", Kind: List, Doc: "Apps with any use within the period, in the order of the report's columns. Computed by the transform devices.",
 			Elem: &Field{ID: 42, Name: "element", Kind: String, Dict: true, Doc: "One app."}},
-		{ID: 43, Name: "uses_windows", Kind: Bool, Doc: "Whether any app was used on Windows within the period. Computed by the transform devices."},
-		{ID: 44, Name: "uses_mac", Kind: Bool, Doc: "Whether any app was used on a Mac within the period. Computed by the transform devices."},
-		{ID: 45, Name: "uses_mobile", Kind: Bool, Doc: "Whether any app was used on a phone or tablet within the period. Computed by the transform devices."},
-		{ID: 46, Name: "uses_web", Kind: Bool, Doc: "Whether any app was used in a browser within the period. Computed by the transform devices."},
+		{ID: 43, Name: "uses_windows", Kind: Bool, Doc: "Whether the apps were used on Windows within the period, by the platform's own column, else by those of the apps. Computed by the transform devices."},
+		{ID: 44, Name: "uses_mac", Kind: Bool, Doc: "Whether the apps were used on a Mac within the period, likewise. Computed by the transform devices."},
+		{ID: 45, Name: "uses_mobile", Kind: Bool, Doc: "Whether the apps were used on a phone or tablet within the period, likewise. Computed by the transform devices."},
+		{ID: 46, Name: "uses_web", Kind: Bool, Doc: "Whether the apps were used in a browser within the period, likewise. Computed by the transform devices."},
 	},
 }

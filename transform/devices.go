@@ -13,11 +13,11 @@ import (
 )
 
 // Devices adds apps_used, uses_windows, uses_mac, uses_mobile and uses_web to the
-// report on the Microsoft 365 apps. A platform is used when its own column or
-// that of any app on it is true, not used when none is and at least one is
-// false, and not known (null) when all are null. An app is used when its own
-// column or that of any platform is true; the list is null when no app's column
-// is known, and empty when none of the apps was used.
+// report on the Microsoft 365 apps. A platform is used when its own column says
+// so; where that is null, when the column of any app on it does, and not known
+// (null) when all of them are null too. Apps are told likewise, by their own column
+// before those of the platforms; the list is null when no app is known, and empty
+// when none was used.
 func Devices() pipeline.Transform {
 	return func(in pipeline.Stream) (pipeline.Stream, error) {
 		d, err := newDevices(in.Schema)
@@ -33,8 +33,8 @@ func Devices() pipeline.Transform {
 type devices struct {
 	schema    *arrow.Schema
 	apps      []string // as the report heads their columns
-	byApp     [][]int  // positions of each app's columns
-	platforms [][]int  // positions of each platform's columns
+	byApp     [][]int  // positions of each app's columns, its own first
+	platforms [][]int  // positions of each platform's columns, its own first
 }
 
 func newDevices(in *arrow.Schema) (*devices, error) {
@@ -77,7 +77,7 @@ func (d *devices) columns(batch arrow.RecordBatch) []arrow.Array {
 	made := []arrow.Array{d.appsUsed(batch)}
 	rows := int(batch.NumRows())
 	for _, at := range d.platforms {
-		used, known := anyOf(batch, at)
+		used, known := stated(batch, at)
 		var valid *memory.Buffer
 		nulls := rows - countOnes(known, rows)
 		if nulls > 0 {
@@ -94,7 +94,7 @@ func (d *devices) appsUsed(batch arrow.RecordBatch) arrow.Array {
 	known := make([]byte, bitutil.BytesForBits(int64(rows)))
 	for i, at := range d.byApp {
 		var k []byte
-		used[i], k = anyOf(batch, at)
+		used[i], k = stated(batch, at)
 		or(known, k)
 	}
 	var (
@@ -113,6 +113,18 @@ func (d *devices) appsUsed(batch arrow.RecordBatch) arrow.Array {
 	}
 	f, _ := d.schema.FieldsByName("apps_used")
 	return list(f[0].Type, offsets, &valid, dictionary(&indices, texts(d.apps)))
+}
+
+// stated is, per row, whether the first of some boolean columns is true, or any of
+// the others where it is null, and whether that is known.
+func stated(batch arrow.RecordBatch, at []int) (used, known []byte) {
+	used, known = anyOf(batch, at[:1])
+	others, othersKnown := anyOf(batch, at[1:])
+	for i := range used {
+		used[i] |= others[i] &^ known[i]
+		known[i] |= othersKnown[i]
+	}
+	return used, known
 }
 
 // anyOf is, per row, whether any of some boolean columns is true, and whether

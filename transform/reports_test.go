@@ -65,14 +65,17 @@ func TestActivityIsTheLatestOfSixServices(t *testing.T) {
 	})
 }
 
-func TestDevicesAreUsedWhenAnyAppIs(t *testing.T) {
+func TestDevicesAreUsedWhenTheReportSaysSo(t *testing.T) {
 	in := schemas.ArrowSchema(schemas.ReportM365AppUserDetail.Decoded())
 	apps := []string{"outlook", "word", "excel", "powerpoint", "onenote", "teams"}
 	labels := map[string]any{"outlook": "Outlook", "word": "Word", "excel": "Excel", "powerpoint": "PowerPoint", "onenote": "OneNote", "teams": "Teams"}
 	platforms := []string{"windows", "mac", "mobile", "web"}
-	anyOf := func(r row, names []string) any {
+	stated := func(r row, names []string) any {
+		if own := r[names[0]]; own != nil {
+			return own
+		}
 		var out any
-		for _, name := range names {
+		for _, name := range names[1:] {
 			if r[name] == true {
 				return true
 			}
@@ -99,7 +102,7 @@ func TestDevicesAreUsedWhenAnyAppIs(t *testing.T) {
 				for _, a := range apps {
 					names = append(names, a+"_"+p)
 				}
-				w["uses_"+p] = anyOf(r, names)
+				w["uses_"+p] = stated(r, names)
 			}
 			var used, known []any
 			for _, a := range apps {
@@ -107,7 +110,7 @@ func TestDevicesAreUsedWhenAnyAppIs(t *testing.T) {
 				for _, p := range platforms {
 					names = append(names, a+"_"+p)
 				}
-				switch anyOf(r, names) {
+				switch stated(r, names) {
 				case true:
 					used = append(used, labels[a])
 					known = append(known, a)
