@@ -182,7 +182,7 @@ func TestPartsAddUpToWholes(t *testing.T) {
 		select * from borne as b join spent as s on s.tenant_id = b.tenant_id and s.sku_id = b.sku_id and s.currency is not distinct from b.currency
 		join license_positions as p on p.tenant_id = b.tenant_id and p.sku_id = b.sku_id
 		where b.spend is distinct from s.spend or b.users is distinct from p.assigned_users or b.unassigned is distinct from greatest(p.available_units, 0)`)
-	none("four dimensions", "select tenant_id, sku_id, currency from license_chargeback group by all having count(distinct dimension) <> 4")
+	none("six dimensions", "select tenant_id, sku_id, currency from license_chargeback group by all having count(distinct dimension) <> 6")
 	none("one status row each", "select tenant_id, sku_id, currency from license_spend group by all having count(*) <> 7")
 }
 
@@ -195,7 +195,7 @@ func TestAFindingsQueryListsWhatItCounts(t *testing.T) {
 		rows := answer(t, gold, row[2])
 		want := "1" // the position of the SKU, or the term
 		switch rule {
-		case "idle_licenses", "disabled_holders", "guest_holders":
+		case "reclaim_candidates", "group_candidates", "unproven_candidates":
 			want = units
 		case "no_current_term":
 			want = fmt.Sprint(max(len(rows), 1))
@@ -205,7 +205,7 @@ func TestAFindingsQueryListsWhatItCounts(t *testing.T) {
 		}
 		seen[rule]++
 	}
-	for _, rule := range []string{"idle_licenses", "disabled_holders", "unassigned_units", "over_assigned", "no_current_term"} {
+	for _, rule := range []string{"reclaim_candidates", "unassigned_units", "over_assigned", "no_current_term"} {
 		if seen[rule] == 0 {
 			t.Errorf("no finding of rule %s", rule)
 		}

@@ -53,7 +53,7 @@ func (a *app) summarizeFindings(ctx context.Context, w io.Writer, s *opened, con
 			fmt.Fprintf(w, "      %s\n", queryCommand(row[7], configFile))
 		}
 		if n == 0 {
-			fmt.Fprintln(w, "      No paid licence is idle, unassigned, expired or on a disabled account.")
+			fmt.Fprintln(w, "      No paid licence can be taken back, is unassigned, or has expired.")
 		}
 		return nil
 	})

@@ -2,9 +2,7 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"strings"
 
 	"seatlake/extract/hr"
 	"seatlake/extract/sheet"
@@ -17,7 +15,7 @@ func readHR(cfg *Config) (*hr.File, error) {
 	if path == "" {
 		return nil, nil
 	}
-	file, err := hr.Read(path)
+	file, err := hr.Read(path, cfg.knowsTenant)
 	var faulty *sheet.Error
 	if errors.As(err, &faulty) {
 		return nil, usage("%w", err)
@@ -28,16 +26,6 @@ func readHR(cfg *Config) (*hr.File, error) {
 			err = at.Err
 		}
 		return nil, usage("hr.file: %s: %w", path, err)
-	}
-	faulty = &sheet.Error{File: path}
-	for _, e := range file.Employees {
-		if e.Tenant != "" && !cfg.knowsTenant(e.Tenant) {
-			text := fmt.Sprintf("tenant %q is not in the configuration; it has: %s", e.Tenant, strings.Join(cfg.tenantNames(), ", "))
-			faulty.Faults = append(faulty.Faults, sheet.Fault{Line: e.Line, Text: text})
-		}
-	}
-	if len(faulty.Faults) > 0 {
-		return nil, usage("%w", faulty)
 	}
 	return file, nil
 }

@@ -67,9 +67,10 @@ func columns() sheet.Columns {
 	}
 }
 
-// Parse reads a file's rows in order. name stands in faults. An error is a
-// *sheet.Error that names every fault.
-func Parse(name string, body []byte) ([]Employee, error) {
+// Parse reads a file's rows in order. name stands in faults. knows says whether there
+// is a tenant of that name; nil knows all. An error is a *sheet.Error that names every
+// fault.
+func Parse(name string, body []byte, knows func(tenant string) bool) ([]Employee, error) {
 	s := sheet.New(body, columns())
 	if s.Err(name) == nil && !s.Has("user_principal_name") && !s.Has("mail") {
 		s.Fault("column user_principal_name is missing, or mail: by one of them employees are found among users")
@@ -79,7 +80,11 @@ func Parse(name string, body []byte) ([]Employee, error) {
 	}
 	var employees []Employee
 	for s.Next() {
-		employees = append(employees, employee(s))
+		e := employee(s)
+		if e.Tenant != "" && knows != nil && !knows(e.Tenant) {
+			s.Fault("tenant %q is not in the configuration", e.Tenant)
+		}
+		employees = append(employees, e)
 	}
 	if err := s.Err(name); err != nil {
 		return nil, err
@@ -118,14 +123,14 @@ type File struct {
 	Employees []Employee
 }
 
-// Read reads a file and checks it. Its error is a *sheet.Error that names every
-// fault, or the file system's.
-func Read(path string) (*File, error) {
+// Read reads a file and checks it as Parse does. Its error is a *sheet.Error that
+// names every fault, or the file system's.
+func Read(path string, knows func(tenant string) bool) (*File, error) {
 	body, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	employees, err := Parse(path, body)
+	employees, err := Parse(path, body, knows)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +149,7 @@ func NewDecoder(tenant, tenantID string, mem memory.Allocator) *sheet.Decoder {
 	return &sheet.Decoder{
 		Source: pipeline.HrEmployees, Table: schemas.HrEmployees, Memory: mem,
 		Rows: func(b *sheet.Builder, name string, text []byte) (n int64, err error) {
-			employees, err := Parse(name, text)
+			employees, err := Parse(name, text, nil)
 			if err != nil {
 				return 0, err
 			}

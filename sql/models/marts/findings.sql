@@ -1,16 +1,42 @@
 -- Grain: one row per tenant, rule, SKU and currency: what is worth a look, with the query that lists its rows.
--- Findings overlap (a disabled account may be idle too), so their sums mean nothing.
-with found as (
-  select 'idle_licenses' as rule, 'saving' as kind, tenant_id, sku_id, inactive_users + never_active_users as units
-  from {{ ref('license_positions') }}
-  union all
-  select 'unassigned_units', 'saving', tenant_id, sku_id, available_units
-  from {{ ref('license_positions') }}
-  union all
-  select 'disabled_holders', 'saving', tenant_id, sku_id, disabled_users
-  from {{ ref('license_positions') }}
-  union all
-  select 'guest_holders', 'saving', tenant_id, sku_id, guest_users
+-- A unit is in one finding of kind saving at most, so that savings of one currency may be added up.
+with candidates as (
+  select
+    tenant_id,
+    sku_id,
+    product_name,
+    case
+      when blocked_by is null then 'reclaim_candidates'
+      when blocked_by = 'group_assigned' then 'group_candidates'
+      else 'unproven_candidates'
+    end as rule,
+    reason,
+    annual_saving,
+    currency,
+    is_estimate
+  from {{ ref('reclaim_candidates') }}
+  where license_class = 'paid' and (blocked_by is null or blocked_by in ('group_assigned', 'partial_evidence', 'partial_evidence,group_assigned'))
+),
+
+-- What is idle by a part of the evidence only may be in use, so that nobody knows what it would save.
+taken_back as (
+  select
+    tenant_id,
+    sku_id,
+    product_name,
+    rule,
+    count(*) as units,
+    count_if(reason in ('never_signed_in', 'inactive')) as idle,
+    count_if(reason in ('hr_inactive', 'absent_from_hr', 'blocked_sign_in')) as gone,
+    case when rule <> 'unproven_candidates' then sum(annual_saving) end as annual_amount,
+    case when rule <> 'unproven_candidates' then max(currency) end as currency,
+    rule <> 'unproven_candidates' and bool_or(is_estimate) as is_estimate
+  from candidates
+  group by 1, 2, 3, 4
+),
+
+found as (
+  select 'unassigned_units' as rule, 'saving' as kind, tenant_id, sku_id, available_units as units
   from {{ ref('license_positions') }}
   union all
   select 'over_assigned', 'exposure', tenant_id, sku_id, -available_units
@@ -29,9 +55,6 @@ priced as (
     f.sku_id,
     f.units,
     p.product_name,
-    p.assigned_users,
-    p.inactive_users,
-    p.never_active_users,
     c.currency,
     c.price_basis,
     case
@@ -57,22 +80,40 @@ said as (
     currency,
     price_basis = 'list_price' as is_estimate,
     product_name || ': ' || case rule
-      when 'idle_licenses' then cast(units as varchar) || ' of ' || cast(assigned_users as varchar) || ' holders are idle ('
-        || cast(inactive_users as varchar) || ' inactive, ' || cast(never_active_users as varchar) || ' never active)'
       when 'unassigned_units' then cast(units as varchar) || ' units are bought and assigned to nobody'
-      when 'disabled_holders' then cast(units as varchar) || ' units sit on disabled accounts'
-      when 'guest_holders' then cast(units as varchar) || ' units are held by guests'
       when 'over_assigned' then cast(units as varchar) || ' units more are assigned than bought'
       else cast(units as varchar) || ' units have expired and are in their grace period'
     end as finding,
-    'select * from ' || case when rule in ('idle_licenses', 'disabled_holders', 'guest_holders') then 'license_assignments' else 'license_positions' end
-      || ' where tenant_id = ''' || tenant_id || ''' and sku_id = ''' || sku_id || '''' || case rule
-        when 'idle_licenses' then ' and activity_status in (''inactive'', ''never_active'')'
-        when 'disabled_holders' then ' and not account_enabled'
-        when 'guest_holders' then ' and is_guest'
-        else ''
-      end as query
+    'select * from license_positions where tenant_id = ''' || tenant_id || ''' and sku_id = ''' || sku_id || '''' as query
   from priced
+  union all
+  select
+    rule,
+    'saving',
+    tenant_id,
+    sku_id,
+    product_name,
+    units,
+    cast(annual_amount * 100 as bigint),
+    currency,
+    is_estimate,
+    product_name || ': ' || cast(units as varchar) || case rule
+      when 'reclaim_candidates' then ' units can be taken back ('
+      when 'group_candidates' then ' units can be taken back by changing the groups that assign them ('
+      else ' units look idle, but their use was not wholly measured ('
+    end
+      || substr(
+        case when gone > 0 then ', ' || cast(gone as varchar) || ' of people who left or are blocked' else '' end
+        || case when idle > 0 then ', ' || cast(idle as varchar) || ' idle' else '' end
+        || case when units > gone + idle then ', ' || cast(units - gone - idle as varchar) || ' for other reasons' else '' end,
+        3
+      ) || ')',
+    'select * from reclaim_candidates where tenant_id = ''' || tenant_id || ''' and sku_id = ''' || sku_id || case rule
+      when 'reclaim_candidates' then ''' and blocked_by is null'
+      when 'group_candidates' then ''' and blocked_by = ''group_assigned'''
+      else ''' and blocked_by in (''partial_evidence'', ''partial_evidence,group_assigned'')'
+    end
+  from taken_back
   union all
   select
     'term_without_sku',

@@ -6,6 +6,10 @@ with users as (
   select tenant_id, user_id, 'country', nullif(trim(country), '') from {{ ref('int_users') }}
   union all
   select tenant_id, user_id, 'company', nullif(trim(company), '') from {{ ref('int_users') }}
+  union all
+  select tenant_id, user_id, 'employee_cost_centre', cost_centre from {{ ref('int_employees') }}
+  union all
+  select tenant_id, user_id, 'manager', manager_key from {{ ref('int_employees') }}
 ),
 
 seats as (
@@ -60,6 +64,10 @@ dimensions as (
   select 'company'
   union all
   select 'cost_centre'
+  union all
+  select 'employee_cost_centre'
+  union all
+  select 'manager'
 ),
 
 wholes as (
