@@ -17,11 +17,11 @@ type User struct {
 	Licenses              []License    // held, by whatever way
 	Assignments           []Assignment // the ways
 
-	// LastSignIn is the newest successful sign-in, or, where Graph knows of no
-	// success, the newest attempt; zero for none. SignInsKnown is false when Graph
-	// denies sign-in activity.
-	LastSignIn   time.Time
-	SignInsKnown bool
+	// LastSignIn is the newest successful sign-in of either kind, LastAttempt the
+	// newest attempt; zero for none. SignInsKnown is false when Graph denies sign-in
+	// activity.
+	LastSignIn, LastAttempt time.Time
+	SignInsKnown            bool
 }
 
 // License is a SKU with the plans of it that are off. GUIDs are lower-case.
@@ -111,9 +111,8 @@ func (c *Client) User(ctx context.Context, id string) (*User, error) {
 		p.Assignments = append(p.Assignments, Assignment{License: s.license(), Group: strings.ToLower(s.AssignedByGroup), State: s.State, Error: s.Error})
 	}
 	at := wire.SignInActivity
-	if p.LastSignIn = instant(at.LastSuccessfulSignInDateTime); p.LastSignIn.IsZero() {
-		p.LastSignIn = later(instant(at.LastSignInDateTime), instant(at.LastNonInteractiveSignInDateTime))
-	}
+	p.LastSignIn = instant(at.LastSuccessfulSignInDateTime)
+	p.LastAttempt = later(instant(at.LastSignInDateTime), instant(at.LastNonInteractiveSignInDateTime))
 	return p, nil
 }
 

@@ -64,7 +64,7 @@ func (l *Lake) Check(ctx context.Context) ([]Finding, error) {
 		c.fault(logDir, err.Error(), cureRestore)
 		return c.found, nil
 	}
-	for _, part := range []func(context.Context, []*entry) error{c.data, c.gold, c.feeds, c.staging} {
+	for _, part := range []func(context.Context, []*entry) error{c.data, c.gold, c.feeds, c.ledgers, c.staging} {
 		if err := part(ctx, entries); err != nil {
 			return c.found, err
 		}
@@ -112,6 +112,27 @@ func (c *checker) data(ctx context.Context, entries []*entry) error {
 		}
 		return ctx.Err()
 	})
+}
+
+// ledgers checks every tenant's ledger against the commits that state it.
+func (c *checker) ledgers(ctx context.Context, _ []*entry) error {
+	tenants, err := c.lake.Ledgers()
+	if err != nil {
+		return err
+	}
+	for _, tenant := range tenants {
+		g, err := c.lake.Ledger(tenant)
+		if err != nil {
+			return err
+		}
+		if _, _, err = g.Verify(ctx); ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			c.fault(path.Join(ledgerDir, tenant), err.Error(), cureRestore)
+		}
+	}
+	return nil
 }
 
 // file checks a file's size, hash and rows.
