@@ -194,7 +194,7 @@ func All() []*Table {
 		ReportOffice365ActivationsUserDetail, ReportMailboxUsageDetail, ReportOneDriveUsageAccountDetail,
 		GraphSubscriptions, GraphUserRegistrationDetails, GraphReportSettings, ReportMicrosoft365CopilotUsageUserDetail,
 		GraphNonInteractiveSignIns,
-		LicenseTerms, InventoryInstallations, LegacyLicenses, HrEmployees,
+		LicenseTerms, InventoryInstallations, LegacyLicenses, HrEmployees, ReclaimEvents,
 		CatalogSkus, CatalogServicePlans,
 	}
 }
