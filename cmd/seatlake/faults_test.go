@@ -68,10 +68,12 @@ func sound(t *testing.T) (simLake, *simTenant) {
 }
 
 // TestFaultsThatPass meets every page of every source with every fault that passes:
-// the lake is the one of a tenant without faults.
+// the lake is the one of a tenant without faults, byte for byte. Rows that come twice
+// are dropped where they come again, and what is asked for anew comes in the order of
+// the first time, so that neither leaves a trace.
 func TestFaultsThatPass(t *testing.T) {
 	want, calm := sound(t)
-	check := func(t *testing.T, got simLake, s *simTenant, status int, stderr string, bytes bool) {
+	check := func(t *testing.T, got simLake, s *simTenant, status int, stderr string) {
 		t.Helper()
 		if status != exitComplete {
 			t.Fatalf("status %d: %s", status, stderr)
@@ -80,10 +82,6 @@ func TestFaultsThatPass(t *testing.T) {
 			t.Error("no fault was met")
 		}
 		got.whole(t.Context())
-		if !bytes {
-			same(t, want, got)
-			return
-		}
 		if diff := cmp.Diff(want.sums(t.Context()), got.sums(t.Context())); diff != "" {
 			t.Errorf("files (-want +got):\n%s", diff)
 		}
@@ -112,7 +110,7 @@ func TestFaultsThatPass(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got, s, status, stderr := read(t, faults...)
-			check(t, got, s, status, stderr, true)
+			check(t, got, s, status, stderr)
 		})
 	}
 	for source, n := range paged {
@@ -120,12 +118,12 @@ func TestFaultsThatPass(t *testing.T) {
 			t.Run(fmt.Sprintf("a token that expires before %s page %d", source, page), func(t *testing.T) {
 				t.Parallel()
 				got, s, status, stderr := read(t, graphsim.Fault{Kind: graphsim.ExpiredToken, Source: source, Page: page})
-				check(t, got, s, status, stderr, true)
+				check(t, got, s, status, stderr)
 			})
 		}
 	}
 
-	// Pages that come otherwise hold the same rows.
+	// Pages that come otherwise hold the same rows, in the same order.
 	for name, faults := range map[string][]graphsim.Fault{
 		"rows that are repeated": everyPage(graphsim.RepeatedRow, "", 1),
 		"pages without rows":     everyPage(graphsim.EmptyPage, "", 1),
@@ -133,7 +131,7 @@ func TestFaultsThatPass(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got, s, status, stderr := read(t, faults...)
-			check(t, got, s, status, stderr, false)
+			check(t, got, s, status, stderr)
 		})
 	}
 	for source, n := range paged {
@@ -141,7 +139,7 @@ func TestFaultsThatPass(t *testing.T) {
 			t.Run(fmt.Sprintf("a link that expires before %s page %d", source, page), func(t *testing.T) {
 				t.Parallel()
 				got, s, status, stderr := read(t, graphsim.Fault{Kind: graphsim.ExpiredLink, Source: source, Page: page})
-				check(t, got, s, status, stderr, false)
+				check(t, got, s, status, stderr)
 			})
 		}
 	}
@@ -149,7 +147,7 @@ func TestFaultsThatPass(t *testing.T) {
 		t.Run(fmt.Sprintf("sign-ins that time out from page %d on, until they are asked for by halves", page), func(t *testing.T) {
 			t.Parallel()
 			got, s, status, stderr := read(t, graphsim.Fault{Kind: graphsim.GatewayTimeout, Source: pipeline.SignIns, Page: page, Times: 6})
-			check(t, got, s, status, stderr, false)
+			check(t, got, s, status, stderr)
 		})
 	}
 

@@ -17,6 +17,12 @@ import (
 	"seatlake/schemas"
 )
 
+// What configurations say to read the sign-ins of clients, and to count them.
+const (
+	readClients  = "sources: {non_interactive_sign_ins: true}\n"
+	countClients = "activity: {count_non_interactive_sign_ins: true}\n"
+)
+
 // withNonInteractive appends what reads the sign-ins of clients to a configuration.
 func withNonInteractive(t *testing.T, path string) {
 	t.Helper()
@@ -25,7 +31,7 @@ func withNonInteractive(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := f.WriteString("sources: {non_interactive_sign_ins: true}\nactivity: {count_non_interactive_sign_ins: true}\n"); err != nil {
+	if _, err := f.WriteString(readClients); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -203,5 +209,41 @@ func TestSignInsOfClientsLeaveTheRestAlone(t *testing.T) {
 	}
 	if diff := cmp.Diff(without.sums(t.Context()), got); diff != "" {
 		t.Errorf("other files (-without +with):\n%s", diff)
+	}
+}
+
+// TestMartsCountSignInsOfClients compares marts with the tenant's truth: sign-ins of
+// clients are use where they are counted, and change nothing where they are only read.
+func TestMartsCountSignInsOfClients(t *testing.T) {
+	o := graphsim.Options{Seed: 16, Users: 200, SignIns: 600, NonInteractiveSignIns: 2500, Now: scriptNow}
+	tenant, err := graphsim.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	differ := 0
+	counted := truthServices(tenant.Truth().CountingClients())
+	for i, row := range truthServices(tenant.Truth()) {
+		if !cmp.Equal(row, counted[i]) {
+			differ++
+		}
+	}
+	if differ == 0 {
+		t.Fatal("no service's last activity is a sign-in of a client, so comparing proves nothing")
+	}
+	for name, c := range map[string]struct {
+		config []string
+		truth  *graphsim.Truth
+	}{
+		"counted":   {[]string{readClients, countClients}, tenant.Truth().CountingClients()},
+		"only read": {[]string{readClients}, tenant.Truth()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lake := runAgainst(t, tenant, c.config...)
+			compareMart(t, lake, "users", []string{"user_id"}, truthUsers(c.truth))
+			compareMart(t, lake, "service_activity", []string{"user_id", "service"}, truthServices(c.truth))
+			compareMart(t, lake, "license_assignments", []string{"user_id", "sku_id"}, truthAssignments(c.truth))
+			compareMart(t, lake, "license_positions", []string{"sku_id"}, truthPositions(c.truth))
+		})
 	}
 }

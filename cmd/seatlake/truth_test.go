@@ -25,6 +25,8 @@ func TestMartsEqualTheTenantsTruth(t *testing.T) {
 		"another tenant, in small pages":                 {Seed: 8, Users: 400, SignIns: 3000, PageSize: 37},
 		"columns in another order, and unknown ones":     {Seed: 9, Users: 300, SignIns: 2000, ShuffleColumns: true, InsertColumns: true},
 		"values before links, properties reversed":       {Seed: 10, Users: 300, SignIns: 2000, ValueFirst: true, DocumentedOneDriveHeader: true},
+		"a Copilot report as JSON, page by page":         {Seed: 15, Users: 400, SignIns: 2000, CopilotJSON: true, PageSize: 5},
+		"a Copilot report that knows no second version":  {Seed: 15, Users: 200, SignIns: 2000, CopilotFirst: true},
 		"a Copilot report of the first version":          {Seed: 15, Users: 200, SignIns: 2000, CopilotV1: true},
 		"names concealed in reports":                     {Seed: 11, Users: 200, SignIns: 2000, Concealed: true},
 		"no Entra ID P1":                                 {Seed: 12, Users: 200, SignIns: 2000, NoPremium: true},
@@ -68,8 +70,9 @@ type testLake struct {
 	config string
 }
 
-// runAgainst reads a simulated tenant with the real command, in this process.
-func runAgainst(t *testing.T, tenant simulated) testLake {
+// runAgainst reads a simulated tenant with the real command, in this process, with
+// lines added to its configuration.
+func runAgainst(t *testing.T, tenant simulated, lines ...string) testLake {
 	t.Helper()
 	server, err := tenant.Serve(t.Context())
 	if err != nil {
@@ -86,6 +89,9 @@ func runAgainst(t *testing.T, tenant simulated) testLake {
 		t.Fatal(err)
 	}
 	if err := writeDemoConfig(f, server); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(strings.Join(lines, "")); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {

@@ -235,6 +235,7 @@ func (p *parts) jobs(run pipeline.Run) ([]pipeline.Job, error) {
 			job = report(job, schemas.ReportOneDriveUsageAccountDetail)
 		case pipeline.ReportCopilot:
 			job = report(job, schemas.ReportMicrosoft365CopilotUsageUserDetail)
+			job.Decoder = decode.Either(schemas.ReportMicrosoft365CopilotUsageUserDetail, decode.Options{})
 		default:
 			return nil, fmt.Errorf("run %s reads source %q, which this program does not know; use the version of seatlake that kept it (%s)", run.ID, request.Source, run.Program)
 		}

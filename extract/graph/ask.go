@@ -35,6 +35,10 @@ type ask struct {
 	lesser *ask
 	note   string
 
+	// older is what to ask for instead when Graph does not know this request. May be
+	// nil.
+	older *ask
+
 	// selected are the properties of users that are asked for.
 	selected []string
 }
@@ -132,8 +136,8 @@ func userProperties() []string {
 	return properties
 }
 
-// halves are the window's two halves, or nil when it is not bounded or as short as
-// is worth asking for.
+// halves are the window's two halves, the newer first as Graph lists sign-ins, or nil
+// when it is not bounded or as short as is worth asking for.
 func (a *ask) halves() []pipeline.Window {
 	w := a.window
 	span := w.To.Sub(w.From)
@@ -141,7 +145,7 @@ func (a *ask) halves() []pipeline.Window {
 		return nil
 	}
 	middle := w.From.Add(span / 2).Truncate(time.Second)
-	return []pipeline.Window{{From: w.From, To: middle}, {From: middle, To: w.To}}
+	return []pipeline.Window{{From: middle, To: w.To}, {From: w.From, To: middle}}
 }
 
 // during is the window as Graph knows it. Graph has ge and le and no lt, and its own
@@ -175,10 +179,13 @@ func askReport(function, parameters string) *ask {
 }
 
 // askCopilot asks for the report that stands apart from the others: it comes in the
-// answer itself, and knows D28 where the others know D30.
+// answer itself, as CSV or as JSON. Its second version knows D28 where the first, and
+// the other reports, know D30.
 func askCopilot(function string) *ask {
-	return &ask{
-		path: "/v1.0/copilot/reports/" + function + "(period='D28',version='v2')",
-		csv:  true, permission: "Reports.Read.All", optional: true,
+	of := func(parameters string) *ask {
+		return &ask{path: "/v1.0/copilot/reports/" + function + parameters, csv: true, permission: "Reports.Read.All", optional: true}
 	}
+	a := of("(period='D28',version='v2')")
+	a.older = of("(period='D30')")
+	return a
 }

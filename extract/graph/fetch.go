@@ -30,7 +30,7 @@ func (c *Client) fetch(ctx context.Context, source string, number int, u *url.UR
 	err := c.try(ctx, e, func(ctx context.Context) (err error) {
 		attempts++
 		if csv {
-			page, err = c.report(ctx, source, u)
+			page, next, err = c.report(ctx, source, u)
 		} else {
 			page, next, err = c.collection(ctx, source, u)
 		}
@@ -54,54 +54,74 @@ func (c *Client) collection(ctx context.Context, source string, u *url.URL) (*pi
 		return nil, "", c.newError(a)
 	}
 	page := a.page(source)
-	text, err := page.Text()
+	next, err := nextOf(page)
 	if err != nil {
 		return nil, "", c.damaged(a, err)
 	}
-	envelope, err := decode.ReadEnvelope(text)
-	if err != nil {
-		return nil, "", c.damaged(a, err)
-	}
-	if !envelope.HasValue && source != pipeline.ReportSettings { // which is one object
-		return nil, "", c.damaged(a, errors.New(`it has no "value"`))
-	}
-	return page, envelope.NextLink, nil
+	return page, next, nil
 }
 
 // report makes one attempt at a usage report: Graph answers with a link that is
 // good for some minutes and needs no token, so it is followed at once, bare, and
-// then forgotten. Some reports come in the answer itself.
-func (c *Client) report(ctx context.Context, source string, u *url.URL) (*pipeline.Page, error) {
+// then forgotten. Some reports come in the answer itself, and that of Copilot may be
+// JSON, which has pages.
+func (c *Client) report(ctx context.Context, source string, u *url.URL) (*pipeline.Page, string, error) {
 	a, err := c.get(ctx, c.graph, u, true)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	file := a
 	switch a.status {
 	case http.StatusOK:
 	case http.StatusFound, http.StatusMovedPermanently, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		if file, err = c.download(ctx, a); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 	default:
-		return nil, c.newError(a)
+		return nil, "", c.newError(a)
 	}
 	page := file.page(source)
 	page.Request, page.RequestID = a.request, a.requestID
-	if err := checkReport(page); err != nil {
+	next, err := checkReport(page)
+	if err != nil {
 		page.Release()
-		return nil, c.damaged(a, err)
+		return nil, "", c.damaged(a, err)
 	}
-	return page, nil
+	return page, next, nil
 }
 
-func checkReport(page *pipeline.Page) error {
+// checkReport refuses what is no usage report, and gives the link to its next page,
+// if it has any.
+func checkReport(page *pipeline.Page) (next string, err error) {
+	if page.Source == pipeline.ReportCopilot {
+		if is, err := decode.IsJSON(page); err != nil {
+			return "", err
+		} else if is {
+			return nextOf(page)
+		}
+	}
 	text, err := page.Reader()
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer text.Close()
-	return decode.CheckCSV(text)
+	return "", decode.CheckCSV(text)
+}
+
+// nextOf is the link of a page of JSON to the next one, or "".
+func nextOf(page *pipeline.Page) (string, error) {
+	text, err := page.Text()
+	if err != nil {
+		return "", err
+	}
+	envelope, err := decode.ReadEnvelope(text)
+	if err != nil {
+		return "", err
+	}
+	if !envelope.HasValue && page.Source != pipeline.ReportSettings { // which is one object
+		return "", errors.New(`it has no "value"`)
+	}
+	return envelope.NextLink, nil
 }
 
 // download follows a report's link. Its errors say nothing of the link but its

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -10,7 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"seatlake/extract/decode"
 	"seatlake/pipeline"
 )
 
@@ -138,6 +138,10 @@ func (r *reading) again(w pipeline.Window, kept pipeline.Pages, yield func(*pipe
 		if r.link, err = r.linkOf(page); err != nil {
 			oneStart = false
 		}
+		if r.number == 0 && r.link != nil && r.ask.restarts == 0 { // no starting over behind it
+			r.ask, r.link = nil, nil
+			return false, nil
+		}
 		r.number = page.Number
 		if !yield(page, nil) {
 			return false, errStopped
@@ -158,7 +162,7 @@ func (r *reading) askedWith(request string, w pipeline.Window) (*ask, error) {
 		return nil, err
 	}
 	var notes []string
-	for ; a != nil; a = a.lesser {
+	for ; a != nil; a = cmp.Or(a.lesser, a.older) {
 		u, err := r.url(a)
 		if err != nil {
 			return nil, err
@@ -178,18 +182,16 @@ func (r *reading) askedWith(request string, w pipeline.Window) (*ask, error) {
 
 // linkOf is where a kept page leads to, nil when it is the last.
 func (r *reading) linkOf(page *pipeline.Page) (*url.URL, error) {
+	next, err := "", error(nil)
 	if r.ask.csv {
-		return nil, nil
+		next, err = checkReport(page)
+	} else {
+		next, err = nextOf(page)
 	}
-	text, err := page.Text()
-	if err != nil {
+	if err != nil || next == "" {
 		return nil, err
 	}
-	envelope, err := decode.ReadEnvelope(text)
-	if err != nil || envelope.NextLink == "" {
-		return nil, err
-	}
-	return r.client.nextLink(envelope.NextLink, page.RequestID)
+	return r.client.nextLink(next, page.RequestID)
 }
 
 // leadsNoFurther says that another start may succeed where more attempts at the
@@ -271,6 +273,10 @@ func (r *reading) first(ctx context.Context) (*pipeline.Page, string, error) {
 		if page, next, err = r.start(ctx); err == nil {
 			r.note(note)
 		}
+	}
+	if e, ok := refused(err); ok && e.Status == http.StatusBadRequest && r.number == 0 && r.ask.older != nil {
+		r.ask = r.ask.older
+		page, next, err = r.start(ctx)
 	}
 	if denied(err) && r.number == 0 {
 		err = &pipeline.Gap{State: pipeline.Denied, Reason: r.client.reason(err, r.ask), Err: err}

@@ -1,8 +1,6 @@
 package graphsim
 
 import (
-	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -203,38 +201,4 @@ func (t *Tenant) copilotUse(w *record) {
 		w.blank(2)
 		w.row()
 	})
-}
-
-var (
-	copilotPath      = regexp.MustCompile(`^copilot/reports/(get[A-Za-z0-9]+)\((.*)\)$`)
-	copilotArguments = regexp.MustCompile(`^period='(D7|D28|D90|D180)'(?:,version='v2')?$`)
-)
-
-// serveCopilot answers with the report itself.
-func (s *Server) serveCopilot(w http.ResponseWriter, r *http.Request, function, arguments string) {
-	f, done := s.before(w, r, function, query{page: 1}, slices.Concat(answers, damages))
-	if done {
-		return
-	}
-	period := copilotArguments.FindStringSubmatch(arguments)
-	switch {
-	case !s.allows("Reports.Read.All"):
-		s.refuseReports(w, r)
-	case function != copilotReport.function:
-		s.refuse(w, r, http.StatusBadRequest, "BadRequest", "Resource not found for the segment '"+function+"'.")
-	case period == nil:
-		s.refuse(w, r, http.StatusBadRequest, "BadRequest", "Invalid value specified for property 'period' of resource 'reports'.")
-	case !s.content.hasReport(function):
-		s.refuse(w, r, http.StatusNotFound, "Request_ResourceNotFound", "Resource '"+function+"' does not exist or one of its queried reference-property objects are not present.")
-	default:
-		w.Header().Set("Content-Type", "application/octet-stream")
-		out, end := s.body(w, r, f.Kind)
-		err := s.content.report(out, function, strings.TrimPrefix(period[1], "D"))
-		if err == nil {
-			err = end()
-		}
-		if err != nil { // the client went away, or is to think the server did
-			panic(http.ErrAbortHandler)
-		}
-	}
 }

@@ -99,7 +99,7 @@ func (t *Tenant) writeReport(out io.Writer, kind *reportKind, period string) err
 		if kind.function == oneDriveReport && t.o.DocumentedOneDriveHeader && cols[i] == "Site Id" {
 			continue
 		}
-		if kind.function == copilotReport.function && t.o.CopilotV1 && i >= copilotColumns {
+		if kind.function == copilotReport.function && (t.o.CopilotV1 || t.o.CopilotFirst || t.o.CopilotJSON) && i >= copilotColumns {
 			continue
 		}
 		w.order = append(w.order, i)

@@ -58,6 +58,8 @@ type Options struct {
 
 	DocumentedOneDriveHeader bool // the OneDrive report has no Site Id, as its documentation says
 	CopilotV1                bool // the Copilot report has the columns of its first version only
+	CopilotFirst             bool // and takes what its first version took: a period of D30, and no version
+	CopilotJSON              bool // the Copilot report comes as JSON, in pages of PageSize, or of 200
 	ShuffleColumns           bool // report columns in another order
 	InsertColumns            bool // report columns that nobody knows, in the middle
 	RefreshLagDays           int  // days the usage reports trail Now; 2 when zero, none when negative
