@@ -52,6 +52,10 @@ type Cloud struct {
 	Name  string // global, usgov, usgov-dod, china; empty for roots of one's own
 	Graph string
 	Login string
+
+	// Limits keeps Microsoft's published limits from the first request on. At its own
+	// hosts they are kept anyway.
+	Limits bool
 }
 
 // Auth says how seatlake signs in. Fields of other methods than Method are zero.

@@ -492,10 +492,10 @@ func isAddress(s string) bool { return net.ParseIP(s) != nil }
 // clouds are Microsoft's, with their roots.
 func clouds() []Cloud {
 	return []Cloud{
-		{"global", "https://graph.microsoft.com", "https://login.microsoftonline.com"},
-		{"usgov", "https://graph.microsoft.us", "https://login.microsoftonline.us"},
-		{"usgov-dod", "https://dod-graph.microsoft.us", "https://login.microsoftonline.us"},
-		{"china", "https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn"},
+		{Name: "global", Graph: "https://graph.microsoft.com", Login: "https://login.microsoftonline.com"},
+		{Name: "usgov", Graph: "https://graph.microsoft.us", Login: "https://login.microsoftonline.us"},
+		{Name: "usgov-dod", Graph: "https://dod-graph.microsoft.us", Login: "https://login.microsoftonline.us"},
+		{Name: "china", Graph: "https://microsoftgraph.chinacloudapi.cn", Login: "https://login.chinacloudapi.cn"},
 	}
 }
 
@@ -505,8 +505,8 @@ func (r *reader) cloud(p place) Cloud {
 		return clouds()[0]
 	}
 	if p.Kind == yaml.MappingNode {
-		keys := r.mapping(p, "graph", "login")
-		return Cloud{Graph: r.root(keys["graph"]), Login: r.root(keys["login"])}
+		keys := r.mapping(p, "graph", "login", "limits")
+		return Cloud{Graph: r.root(keys["graph"]), Login: r.root(keys["login"]), Limits: r.limits(keys["limits"])}
 	}
 	s, ok := r.text(p)
 	if !ok {
@@ -525,6 +525,20 @@ func (r *reader) cloud(p place) Cloud {
 		r.fault(p, "%s is not a cloud; %s are, or {graph: URL, login: URL}", p.quote(), strings.Join(names, ", "))
 	}
 	return Cloud{}
+}
+
+// limits says whether Microsoft's limits are kept from the first request on at roots
+// of one's own, or are found out.
+func (r *reader) limits(p place) bool {
+	switch s, ok := r.text(p); {
+	case !ok, s == "learned":
+		return false
+	case s == "published":
+		return true
+	default:
+		r.fault(p, "%s is neither published (Microsoft's limits are kept from the first request on) nor learned (from the first 429 on)", p.quote())
+		return false
+	}
 }
 
 // root gives the root URL of a server: https, or http on this machine.

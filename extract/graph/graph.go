@@ -61,6 +61,10 @@ type Config struct {
 	// their tenants. Nil: one of the client's own.
 	Pacer *Pacer
 
+	// PublishedLimits has the limits that Microsoft publishes kept from the first
+	// request, also where Graph's root is not Microsoft's.
+	PublishedLimits bool
+
 	Attempts int           // per request, the first included; 0: 6
 	Silence  time.Duration // how long a server may send nothing; 0: 2 minutes
 
@@ -133,7 +137,7 @@ func newClient(c Config, writes bool) (*Client, error) {
 	}
 	client.graph = &readOnly{writable: writable, next: &pace{
 		next:  &authorize{next: over(c.Transport), root: root, tokens: client.token},
-		pacer: c.Pacer, who: newParty(root, c.ClientID, c.DirectoryID), now: c.Now,
+		pacer: c.Pacer, who: newParty(root, c.ClientID, c.DirectoryID, c.PublishedLimits), now: c.Now,
 		ready: client.signedIn, hold: client.hold, queue: client.queue,
 	}}
 	return client, nil

@@ -20,12 +20,14 @@ import (
 // that an application has over all its tenants. It is safe for concurrent use, has
 // no clock and starts nothing.
 //
-// Published limits are kept from the start where Microsoft is asked, and elsewhere,
-// as at a simulated tenant, from the first 429 that they explain.
+// Published limits are kept from the start where Microsoft is asked, and where
+// Config.PublishedLimits says so. Elsewhere, as at a simulated tenant, they are kept
+// from the first 429 that they explain.
 type Pacer struct {
 	limits []Limit
 
 	mu    sync.Mutex
+	last  time.Time // of the moments it was told of
 	gates map[gateKey]gate
 	lanes map[laneKey]*lane
 	units map[string]int // resource units that a read cost last, by endpoint
@@ -42,11 +44,23 @@ func NewPacer(limits []Limit) *Pacer {
 	return &Pacer{limits: limits, gates: map[gateKey]gate{}, lanes: map[laneKey]*lane{}, units: map[string]int{}}
 }
 
-// party is who asks whom.
-type party struct{ host, app, tenant string }
+// tick is the moment as the Pacer counts: a clock that is set back stands still, so
+// that no wait is longer than what it is for.
+func (p *Pacer) tick(now time.Time) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = later(p.last, now)
+	return p.last
+}
 
-func newParty(root *url.URL, app, tenant string) party {
-	return party{strings.ToLower(root.Host), strings.ToLower(app), strings.ToLower(tenant)}
+// party is who asks whom.
+type party struct {
+	host, app, tenant string
+	published         bool // what Microsoft publishes holds there
+}
+
+func newParty(root *url.URL, app, tenant string, published bool) party {
+	return party{strings.ToLower(root.Host), strings.ToLower(app), strings.ToLower(tenant), published || isMicrosoft(root)}
 }
 
 // at is the party as a scope sees it.
@@ -60,10 +74,9 @@ func (p party) at(s Scope) party {
 	return p
 }
 
-// microsoft says that the party asks Graph itself, where what Microsoft publishes
-// holds.
-func (p party) microsoft() bool {
-	host, _, _ := strings.Cut(p.host, ":")
+// isMicrosoft says that a root is Graph's own.
+func isMicrosoft(root *url.URL) bool {
+	host := strings.ToLower(root.Hostname())
 	return slices.ContainsFunc([]string{".microsoft.com", ".microsoft.us", ".chinacloudapi.cn"}, func(suffix string) bool {
 		return strings.HasSuffix(host, suffix)
 	})
@@ -127,7 +140,7 @@ func (p *Pacer) gate(i int, who party, c call) gate {
 		key.report = c.family
 	}
 	if p.gates[key] == nil {
-		p.gates[key] = newGate(l, who.microsoft() && !l.Doubtful)
+		p.gates[key] = newGate(l, who.published && !l.Doubtful)
 	}
 	return p.gates[key]
 }
@@ -309,6 +322,9 @@ type pace struct {
 	hold, queue func(ctx context.Context, family string, d time.Duration, why string) error
 }
 
+// clock is the time as the Pacer counts.
+func (t *pace) clock() time.Time { return t.pacer.tick(t.now()) }
+
 func (t *pace) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := t.ready(req.Context()); err != nil {
 		return nil, err
@@ -320,13 +336,13 @@ func (t *pace) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	// The request leaves when there is a connection, which may take a while.
 	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { p.leave(t.now()) },
+		GotConn: func(httptrace.GotConnInfo) { p.leave(t.clock()) },
 	})
 	resp, err := t.next.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		return nil, err
 	}
-	p.learn(resp, t.now())
+	p.learn(resp, t.clock())
 	return resp, nil
 }
 
@@ -346,7 +362,7 @@ func (t *pace) enter(ctx context.Context, p *pass) error {
 				if err := t.queue(ctx, p.call.family, due.Sub(now), "published limit: "+limit.String()); err != nil {
 					return err
 				}
-				now = later(t.now(), due) // due has passed, whatever the clock says
+				now = t.pacer.tick(later(t.now(), due)) // due has passed, whatever the clock says
 			}
 		}
 		if until, _ := p.held(); !until.After(now) {
@@ -360,13 +376,13 @@ func (t *pace) enter(ctx context.Context, p *pass) error {
 // heldBack waits until no answer asks the request's family to wait, and gives the
 // time.
 func (t *pace) heldBack(ctx context.Context, p *pass) (time.Time, error) {
-	now := t.now()
+	now := t.clock()
 	for until, why := p.held(); !until.IsZero(); until, why = p.held() {
 		if until.After(now) {
 			if err := t.hold(ctx, p.call.family, until.Sub(now), why); err != nil {
 				return now, err
 			}
-			now = later(t.now(), until)
+			now = t.pacer.tick(later(t.now(), until))
 		}
 		p.waited(until)
 	}

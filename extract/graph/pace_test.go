@@ -677,7 +677,7 @@ func BenchmarkPacer(b *testing.B) {
 	for i := range 200 {
 		transports = append(transports, &pace{
 			next:  roundTrip(func(r *http.Request) (*http.Response, error) { return answerOf(r, http.NoBody), nil }),
-			pacer: pacer, who: newParty(u, clientID, strings.Repeat("x", i)), now: func() time.Time { return now },
+			pacer: pacer, who: newParty(u, clientID, strings.Repeat("x", i), false), now: func() time.Time { return now },
 			ready: func(context.Context) error { return nil },
 		})
 	}

@@ -327,16 +327,16 @@ func TestHalving(t *testing.T) {
 	t.Run("sign-ins that are too deep for Graph are asked for by halves", func(t *testing.T) {
 		cloud := newCloud(t, inTurn(t,
 			users("/v1.0/auditLogs/signIns?$skiptoken=a", "s1"), timeout, // the day
-			timeout,                // its first half
+			timeout,                // its newer half
 			page("s2"), page("s3"), // the quarters of that
-			page("s4"))) // its second half
+			page("s4"))) // its older half
 		pages, err := collect(cloud.client(once).Pages(t.Context(), pipeline.SignIns, day))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff([]string{
-			between("00:00:00", "08T00:00:00"), between("00:00:00", "07T12:00:00"),
-			between("00:00:00", "07T06:00:00"), between("06:00:00", "07T12:00:00"), between("12:00:00", "08T00:00:00"),
+			between("00:00:00", "08T00:00:00"), between("12:00:00", "08T00:00:00"),
+			between("18:00:00", "08T00:00:00"), between("12:00:00", "07T18:00:00"), between("00:00:00", "07T12:00:00"),
 		}, asked(cloud)); diff != "" {
 			t.Error(diff)
 		}

@@ -169,7 +169,8 @@ func (c *Client) wait(ctx context.Context, family string, d time.Duration) error
 }
 
 // retryAfter is how long the answer asks to wait: whole or fractional seconds, or
-// a date. It is 0 when a good answer, or one that says nothing sensible.
+// a date, which is one of the server's clock. It is 0 when a good answer, or one that
+// says nothing sensible.
 func retryAfter(resp *http.Response, now time.Time) time.Duration {
 	text := strings.TrimSpace(resp.Header.Get("Retry-After"))
 	if resp.StatusCode < 400 || text == "" {
@@ -181,10 +182,16 @@ func retryAfter(resp *http.Response, now time.Time) time.Duration {
 		}
 		return time.Duration(min(seconds, 1e9) * float64(time.Second))
 	}
-	if date, err := http.ParseTime(text); err == nil {
-		return max(date.Sub(now), 0)
+	until, err := http.ParseTime(text)
+	if err != nil {
+		return 0
 	}
-	return 0
+	// Our clock may be another than the server's, and may be set meanwhile. That of a
+	// gateway on the way may be, too.
+	if said, err := http.ParseTime(resp.Header.Get("Date")); err == nil && until.After(said) {
+		return until.Sub(said)
+	}
+	return max(until.Sub(now), 0)
 }
 
 // sleep waits, and ends early with ctx.
