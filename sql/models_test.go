@@ -101,7 +101,7 @@ func runModelTest(t *testing.T, a *txtar.Archive) *txtar.Archive {
 		in.Files[name] = []string{writeTable(t, dir, table, rows)}
 	}
 	var files []string
-	for _, t := range []*schemas.Table{schemas.LicenseTerms, schemas.HrEmployees} {
+	for _, t := range []*schemas.Table{schemas.LicenseTerms, schemas.HrEmployees, schemas.InventoryInstallations, schemas.LegacyLicenses} {
 		if len(tables[t.Name]) > 0 {
 			files = append(files, t.Name)
 		}
@@ -148,6 +148,12 @@ func withDefaults(table *schemas.Table, i int, row map[string]string) map[string
 		"applies_to": "User", "capability_status": "Enabled",
 		"status_error_code": "0", "is_interactive": "true", "event_date": strings.Split(row["created_date_time"], "T")[0],
 	}
+	if table == schemas.InventoryInstallations {
+		maps.Copy(defaults, installationDefaults(i, row))
+	}
+	if table == schemas.LegacyLicenses {
+		defaults["line"] = fmt.Sprint(i + 2)
+	}
 	if table == schemas.LicenseTerms {
 		defaults["line"], defaults["fees"] = fmt.Sprint(i+2), "0"
 	}
@@ -164,8 +170,16 @@ func withDefaults(table *schemas.Table, i int, row map[string]string) map[string
 		if !given {
 			value = defaults[f.Name]
 		}
-		if f.Kind == schemas.UUID && value != "" {
+		switch {
+		case value == "":
+		case f.Kind == schemas.UUID, f.Name == "user_object_id":
 			value = word(value)
+		case f.Kind == schemas.List && f.Elem.Kind == schemas.UUID: // words with a blank between them
+			words := strings.Fields(value)
+			for i := range words {
+				words[i] = word(words[i])
+			}
+			value = "[" + strings.Join(words, ", ") + "]"
 		}
 		out[f.Name] = value
 	}

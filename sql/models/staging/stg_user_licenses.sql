@@ -10,5 +10,7 @@ select
   case when assigned_by <> 'direct' then nullif(array_join(assigned_by_groups, ','), '') end as assigned_by_groups,
   cast(assigned_date_time as date) as assigned_date,
   assignment_state,
-  assignment_error
+  assignment_error,
+  disabled_plans,
+  disabled_plan_ids
 from {{ source('lake', 'graph_user_licenses') }}
