@@ -79,6 +79,18 @@ func TestCommandLinesOfOperations(t *testing.T) {
 	}
 }
 
+// TestCommandLinesOfFeeds checks the commands of the page on feeds.
+func TestCommandLinesOfFeeds(t *testing.T) {
+	text := repositoryFile(t, "docs", "feeds.md")
+	lines := regexp.MustCompile(`(?m)^ {4,}seatlake (.+)$`).FindAllStringSubmatch(text, -1)
+	if len(lines) < 4 {
+		t.Fatalf("%d command lines were found", len(lines))
+	}
+	for _, l := range lines {
+		checkCommand(t, l[0], words(l[1]))
+	}
+}
+
 // TestSymptomsOfOperations looks for the words of every symptom in the program's
 // own text.
 func TestSymptomsOfOperations(t *testing.T) {

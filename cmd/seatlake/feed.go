@@ -27,6 +27,7 @@ type feeding struct {
 	mapping  string
 	set      []string
 
+	maxAge      time.Duration
 	output      string
 	allowGaps   bool
 	onlyChanges bool
@@ -59,8 +60,9 @@ choices. All faults are named at once, and then nothing is written.
 Rows that were delivered last time and are gone are listed first. When they are more
 than 10 percent of all, nothing is written without --yes.
 
-When sources that the feed's figures need were not read whole, nothing is written
-without --allow-gaps, and with it the exit status is 3.`,
+When sources that the feed's figures need were not read whole, or positions are older
+than --max-age, nothing is written without --allow-gaps, and with it the exit status
+is 3.`,
 		Example: `  seatlake feed sam360 -o feeds/
   seatlake feed fnms-purchases --template template.xlsx -o purchases.xlsx
   seatlake feed snow-licenses --set "Legal organisation=ROOT,IT"
@@ -78,10 +80,11 @@ without --allow-gaps, and with it the exit status is 3.`,
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.format, "format", "", "csv, xlsx or parquet; the template's, else the profile's first")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "", "write into this `directory`, or to this file when the feed is one")
-	cmd.Flags().BoolVar(&o.allowGaps, "allow-gaps", false, "write although sources were not read whole")
+	cmd.Flags().BoolVar(&o.allowGaps, "allow-gaps", false, "write although sources were not read whole or positions are old")
+	cmd.Flags().DurationVar(&o.maxAge, "max-age", 7*24*time.Hour, "how old a position may be, to the day")
 	cmd.Flags().BoolVar(&o.onlyChanges, "only-changes", false, "write only the rows that are new or changed since the last delivery")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "write although many rows are gone")
-	cmd.AddCommand(a.feedListCommand(), a.feedDiffCommand())
+	cmd.AddCommand(a.feedListCommand(), a.feedDiffCommand(), a.feedHistoryCommand())
 	return cmd
 }
 
@@ -91,89 +94,6 @@ func completeProfiles(*cobra.Command, []string, string) ([]string, cobra.ShellCo
 		names = append(names, p.Name)
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
-}
-
-func (a *app) feedListCommand() *cobra.Command {
-	var r reading
-	cmd := &cobra.Command{
-		Use:     "list [PROFILE]",
-		Short:   "Name the profiles, or the columns of one",
-		Example: "  seatlake feed list\n  seatlake feed list servicenow-entitlements",
-		Args:    cobra.MaximumNArgs(1),
-		RunE: action(func(_ context.Context, args []string) error {
-			if len(args) == 0 {
-				return a.listProfiles(r)
-			}
-			p, err := profileNamed(args[0])
-			if err != nil {
-				return err
-			}
-			return a.listColumns(p, r)
-		}),
-		ValidArgsFunction: completeProfiles,
-	}
-	cmd.Flags().StringVar(&r.format, "format", "table", "table, csv, json, markdown, parquet or xlsx")
-	return cmd
-}
-
-func (a *app) listProfiles(r reading) error {
-	templates := map[feed.TemplateUse]string{feed.NoTemplate: "no", feed.MayUseTemplate: "optional", feed.MustUseTemplate: "needed"}
-	absent := map[feed.Absence]string{
-		feed.Deletes: "removes it", feed.Tombstone: "is told that it ended", feed.Keeps: "keeps it",
-	}
-	var rows [][]any
-	for _, p := range feed.Profiles() {
-		formats := make([]string, len(p.Formats))
-		for i, f := range p.Formats {
-			formats[i] = string(f)
-		}
-		rows = append(rows, []any{p.Name, p.Target, strings.Join(formats, ", "), templates[p.Template], absent[p.Absent]})
-	}
-	columns := []Column{{"profile", "VARCHAR"}, {"target", "VARCHAR"}, {"formats", "VARCHAR"}, {"template", "VARCHAR"}, {"a_row_that_is_gone", "VARCHAR"}}
-	return a.printValues(columns, rows, r)
-}
-
-func (a *app) listColumns(p *feed.Profile, r reading) error {
-	var rows [][]any
-	for _, s := range p.Sheets {
-		for _, c := range s.Columns {
-			var limit any
-			if c.Max > 0 {
-				limit = int64(c.Max)
-			}
-			rows = append(rows, []any{s.Name, c.Name, string(c.Kind), c.Required, limit, strings.Join(c.Values, ", "), c.Source})
-		}
-	}
-	columns := []Column{
-		{"file", "VARCHAR"}, {"column", "VARCHAR"}, {"holds", "VARCHAR"}, {"mandatory", "BOOLEAN"}, {"characters", "BIGINT"},
-		{"choices", "VARCHAR"}, {"source", "VARCHAR"},
-	}
-	return a.printValues(columns, rows, r)
-}
-
-func (a *app) feedDiffCommand() *cobra.Command {
-	var o feeding
-	var r reading
-	cmd := &cobra.Command{
-		Use:   "diff PROFILE",
-		Short: "Show what a feed would add, change and remove since its last delivery",
-		Long: `Makes the feed as ` + "`seatlake feed`" + ` would, compares it with the rows delivered last, and
-prints the rows that are gone, changed and new, in this order. Nothing is written.`,
-		Example: "  seatlake feed diff servicenow-subscriptions --tenant contoso",
-		Args:    cobra.ExactArgs(1),
-		RunE: action(func(ctx context.Context, args []string) error {
-			d, err := a.openDelivery(ctx, args[0], o)
-			if err != nil {
-				return err
-			}
-			return d.diff(ctx, r)
-		}),
-		ValidArgsFunction: completeProfiles,
-	}
-	o.flags(cmd)
-	cmd.Flags().StringVar(&r.format, "format", "table", "table, csv, json, markdown, parquet or xlsx")
-	cmd.Flags().StringVarP(&r.output, "output", "o", "", "write to this `file` in place of standard output")
-	return cmd
 }
 
 func profileNamed(name string) (*feed.Profile, error) {
@@ -199,6 +119,7 @@ type delivery struct {
 	opened  *opened
 	of      string // directory id of the tenant; empty for all
 	gaps    []string
+	asOf    time.Time // UTC day of the oldest position
 }
 
 // openDelivery opens the newest marts and says what is wrong with them.
@@ -273,8 +194,25 @@ func (d *delivery) findGaps(ctx context.Context) error {
 	return nil
 }
 
+// findAge makes old positions a gap, and says of which day they are.
+func (d *delivery) findAge(facts *feed.Facts) {
+	for _, p := range facts.Positions {
+		if d.asOf.IsZero() || p.AsOf.Before(d.asOf) {
+			d.asOf = p.AsOf
+		}
+	}
+	today := d.now().UTC().Truncate(24 * time.Hour)
+	old := map[string]bool{}
+	for _, p := range facts.Positions {
+		if days := int(today.Sub(p.AsOf) / (24 * time.Hour)); today.Sub(p.AsOf) > d.maxAge && !old[p.TenantID] {
+			old[p.TenantID] = true
+			d.gaps = append(d.gaps, fmt.Sprintf("%s: the position is of %s, %d days ago: read the tenant again with `seatlake run`, or allow it with --max-age", p.Tenant, p.AsOf.Format(time.DateOnly), days))
+		}
+	}
+}
+
 // build makes the feed, with the rows delivered last at hand.
-func (d *delivery) build(ctx context.Context) (made *feed.Feed, last *feed.Snapshot, record *lake.Delivery, err error) {
+func (d *delivery) build(facts *feed.Facts) (made *feed.Feed, last *feed.Snapshot, record *lake.Delivery, err error) {
 	options := feed.Options{Format: d.guessFormat(), Set: map[string]string{}, Today: d.now().UTC().Truncate(24 * time.Hour)}
 	for _, set := range d.set {
 		column, text, ok := strings.Cut(set, "=")
@@ -290,10 +228,6 @@ func (d *delivery) build(ctx context.Context) (made *feed.Feed, last *feed.Snaps
 		return nil, nil, nil, err
 	}
 	options.Last = last
-	facts, err := d.facts(ctx)
-	if err != nil {
-		return nil, nil, nil, err
-	}
 	made, err = d.profile.Build(facts, options)
 	var faults *feed.Faults
 	if err != nil && !errors.As(err, &faults) {
@@ -365,6 +299,11 @@ func (d *delivery) deliver(ctx context.Context) (err error) {
 	if d.onlyChanges && d.profile.Absent == feed.Deletes {
 		return usage("%s takes every file for the whole, and would remove what --only-changes leaves out", d.profile.Target)
 	}
+	facts, err := d.facts(ctx)
+	if err != nil {
+		return err
+	}
+	d.findAge(facts)
 	if len(d.gaps) > 0 && !d.allowGaps {
 		return fmt.Errorf("nothing was written, because figures of the feed would be wrong or missing:\n  %s\nMend that and run again, or write it as it is with --allow-gaps", strings.Join(d.gaps, "\n  "))
 	}
@@ -373,7 +312,7 @@ func (d *delivery) deliver(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, right.Close()) }()
-	made, last, record, err := d.build(ctx)
+	made, last, record, err := d.build(facts)
 	if err != nil {
 		return err
 	}
@@ -486,7 +425,7 @@ func (d *delivery) write(made *feed.Feed) (files []lake.DeliveredFile, err error
 		delete(temps, at)
 	}
 	for _, f := range files {
-		fmt.Fprintf(d.out, "%s: %d rows, of version %d\n", filepath.Join(dir, f.Name), f.Rows, d.marts.Version)
+		fmt.Fprintf(d.out, "%s: %d rows, of version %d as of %s\n", filepath.Join(dir, f.Name), f.Rows, d.marts.Version, d.asOf.Format(time.DateOnly))
 	}
 	return files, nil
 }
@@ -522,22 +461,4 @@ func (d *delivery) record(right *lake.Delivering, snapshot *feed.Snapshot, chang
 		Added: feed.Count(changes, "added"), Changed: feed.Count(changes, "changed"), Removed: feed.Count(changes, "removed"),
 	}, rows.Bytes(), count)
 	return err
-}
-
-// diff prints what a delivery would change.
-func (d *delivery) diff(ctx context.Context, r reading) error {
-	made, last, record, err := d.build(ctx)
-	if err != nil {
-		return err
-	}
-	d.tell(made)
-	changes := feed.Compare(last, made.Snapshot())
-	if len(changes) == 0 {
-		fmt.Fprintf(d.err, "nothing changed%s\n", since(record))
-	}
-	rows := make([][]any, len(changes))
-	for i, c := range changes {
-		rows[i] = []any{c.What, c.Sheet, c.Key, strings.Join(c.Details, "; ")}
-	}
-	return d.printValues([]Column{{"change", "VARCHAR"}, {"file", "VARCHAR"}, {"row", "VARCHAR"}, {"what", "VARCHAR"}}, rows, r)
 }

@@ -44,7 +44,7 @@ select i.tenant_id, i.device_key, i.device_name, i.serial_number, i.os, i.user_n
 from inventory_installations as i
 join coverage as c on c.tenant_id = i.tenant_id and c.logical_date = i.snapshot_date
 where c.table_name = 'inventory_installations' and c.is_current
-order by i.tenant_id, i.file, i.row`
+order by i.tenant_id, i.file, i.line`
 
 // facts reads what the profile is built of from the marts of one version.
 func (d *delivery) facts(ctx context.Context) (*feed.Facts, error) {

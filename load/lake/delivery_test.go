@@ -125,10 +125,12 @@ func TestDamagedDeliveries(t *testing.T) {
 		return all[0]
 	}
 	for title, harm := range map[string]func(t *testing.T, l *Lake) error{
-		"a record that is missing":  func(_ *testing.T, l *Lake) error { return os.Remove(name(l, "000000000001.json")) },
-		"a record that was changed": func(_ *testing.T, l *Lake) error { return os.WriteFile(name(l, "000000000001.json"), []byte("{}"), 0o600) },
-		"rows that are missing":     func(t *testing.T, l *Lake) error { return os.Remove(rows(t, l)) },
-		"rows that were changed":    func(t *testing.T, l *Lake) error { return os.WriteFile(rows(t, l), []byte("other"), 0o600) },
+		"a record that is missing": func(_ *testing.T, l *Lake) error { return os.Remove(name(l, "000000000001.json")) },
+		"a record that was changed": func(_ *testing.T, l *Lake) error {
+			return os.WriteFile(name(l, "000000000001.json"), []byte("{}"), 0o600)
+		},
+		"rows that are missing":  func(t *testing.T, l *Lake) error { return os.Remove(rows(t, l)) },
+		"rows that were changed": func(t *testing.T, l *Lake) error { return os.WriteFile(rows(t, l), []byte("other"), 0o600) },
 	} {
 		t.Run(title, func(t *testing.T) {
 			l := newLake(t)
