@@ -195,6 +195,10 @@ licenses:
 # reclaim:
 #   protect: {users: ["breakglass*@contoso.com"], groups: [], skus: []}
 #   shared_mailboxes: ["shared-*@contoso.com"]
+#   max_share: 5%            # of a SKU's users, and max_licenses: 500 in all, a plan
+#   expires: 14d             # how old a plan may be that is acted on
+#   wait: 5d                 # for a user's answer; no_answer: keep, or take
+#   stop_after_failures: 3   # when they are more than max_failure_share: 20% of the rows
 
 # How long the answers of Graph are kept as they came, for replay. 0 keeps nothing.
 raw:

@@ -12,6 +12,8 @@ type Reclaim struct {
 	// SharedMailboxes are user principal names, with *, of mailboxes that no one
 	// person owns. Nothing that is read from Graph says so of a mailbox.
 	SharedMailboxes []string
+
+	Policy ReclaimPolicy
 }
 
 // Protect lists what is never taken back. Protected licences stay candidates that
@@ -24,8 +26,8 @@ type Protect struct {
 
 // reclaim reads the section of that name.
 func (r *reader) reclaim(p place) Reclaim {
-	keys := r.mapping(p, "protect", "shared_mailboxes")
-	return Reclaim{Protect: r.protect(keys["protect"]), SharedMailboxes: r.names(keys["shared_mailboxes"])}
+	keys := r.mapping(p, append([]string{"protect", "shared_mailboxes"}, policyKeys...)...)
+	return Reclaim{Protect: r.protect(keys["protect"]), SharedMailboxes: r.names(keys["shared_mailboxes"]), Policy: r.reclaimPolicy(keys)}
 }
 
 func (r *reader) protect(p place) Protect {

@@ -71,6 +71,7 @@ folder of files: users.1.json, subscribedSkus.json, signIns.1.json, nonInteracti
 	flags.BoolVar(&o.Concealed, "concealed", false, "hide names in usage reports")
 	flags.BoolVar(&o.NoPremium, "no-premium", false, "no Entra ID P1 or P2: no sign-ins")
 	flags.StringSliceVar(&o.Deny, "deny", nil, "`permissions` that are not granted, such as Reports.Read.All")
+	flags.StringSliceVar(&o.Grant, "grant", nil, "`permissions` beyond those for reading, such as LicenseAssignment.ReadWrite.All")
 	flags.BoolVar(&o.Throttle, "throttle", false, "enforce Graph's published limits")
 	return cmd
 }

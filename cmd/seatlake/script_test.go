@@ -40,14 +40,16 @@ func TestScript(t *testing.T) {
 		Dir:           "testdata/script",
 		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"graph": cmdGraph,
-			"same":  cmdSame,
-			"count": cmdCount,
+			"graph":  cmdGraph,
+			"same":   cmdSame,
+			"count":  cmdCount,
+			"tenant": cmdTenant,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SEATLAKE_CLIENT_SECRET", "")
 			samples, err := filepath.Abs("testdata/samples")
 			env.Setenv("SAMPLES", samples)
+			env.Values[served{}] = new(*graphsim.Server)
 			return err
 		},
 	})
@@ -60,13 +62,13 @@ var scriptNow = time.Date(2026, 10, 8, 6, 0, 0, 0, time.UTC)
 // seatlake.yaml, which reads it.
 //
 //	graph [-users N] [-sign-ins N] [-non-interactive-sign-ins N] [-seed S] [-folder DIR] [-concealed] [-no-premium]
-//	      [-deny PERMISSION,...] [-page-size N] [-value-first] [-fault KIND:SOURCE:PAGE[:TIMES]]...
+//	      [-deny PERMISSION,...] [-grant PERMISSION,...] [-reads-until-visible N] [-page-size N] [-value-first] [-fault KIND:SOURCE:PAGE[:TIMES]]...
 //	      and how people and machines sign in; see loginFlags
 func cmdGraph(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("graph cannot be negated")
 	}
-	var folder, deny string
+	var folder, deny, grant string
 	var faults []string
 	o := graphsim.Options{Now: scriptNow, Users: 100, Seed: 1}
 	flags := flag.NewFlagSet("graph", flag.ContinueOnError)
@@ -81,12 +83,17 @@ func cmdGraph(ts *testscript.TestScript, neg bool, args []string) {
 	flags.BoolVar(&o.ShuffleColumns, "shuffle-columns", false, "")
 	flags.BoolVar(&o.InsertColumns, "insert-columns", false, "")
 	flags.StringVar(&deny, "deny", "", "")
+	flags.StringVar(&grant, "grant", "", "")
+	flags.IntVar(&o.ReadsUntilVisible, "reads-until-visible", 0, "")
 	flags.IntVar(&o.PageSize, "page-size", 0, "")
 	flags.Func("fault", "", func(s string) error { faults = append(faults, s); return nil })
 	logins := newLoginFlags(flags)
 	ts.Check(flags.Parse(args))
 	if deny != "" {
 		o.Deny = strings.Split(deny, ",")
+	}
+	if grant != "" {
+		o.Grant = strings.Split(grant, ",")
 	}
 	for _, f := range faults {
 		fault, err := parseFault(f)
@@ -105,6 +112,7 @@ func cmdGraph(ts *testscript.TestScript, neg bool, args []string) {
 	server, err := tenant.Serve(context.Background())
 	ts.Check(err)
 	ts.Defer(func() { server.Close() })
+	*ts.Value(served{}).(**graphsim.Server) = server
 	ts.Check(logins.apply(ts, server))
 
 	ts.Setenv("SEATLAKE_CLIENT_SECRET", graphsim.DefaultClientSecret)

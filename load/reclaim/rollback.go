@@ -163,7 +163,8 @@ func (r *restore) do(ctx context.Context) error {
 		}
 	}
 	if r.dryRun {
-		return r.end("", "would be given back")
+		r.result = Result{Row: &r.item.Row, State: ClosedCancelled, Reason: "given back", Requests: r.result.Requests}
+		return nil
 	}
 	reason := "given back by " + r.Actor
 	if err := r.enter(Event{Action: RestoreCompleted, State: ClosedCancelled, Reason: reason}); err != nil {

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"seatlake/extract/graph"
+	"seatlake/load/reclaim"
+)
+
+// graphTenant is a tenant at Graph, as taking licences back sees it. Without a writer
+// it cannot write.
+type graphTenant struct {
+	*graph.Client
+	writer *graph.Writer
+	root   string // of Graph, for previews
+}
+
+var _ reclaim.Tenant = (*graphTenant)(nil)
+
+// reclaimConfig is how Graph is reached. Requests wait as in a run.
+func (c *counter) graphConfig(ctx context.Context, reporter *Reporter) graph.Config {
+	t := c.tenant
+	return graph.Config{
+		Tenant: t.Name, Graph: t.Cloud.Graph, Login: t.Cloud.Login, DirectoryID: t.ID,
+		ClientID: t.Auth.ClientID, Credential: t.credential(),
+		Now: c.now, Sleep: hasten(ctx, c.sleep), UserAgent: "seatlake/" + version(),
+		Progress: func(e graph.Event) {
+			if e.Wait > 0 {
+				reporter.Step("waiting", "tenant", t.Name, "source", e.Source, "wait", e.Wait.String(), "reason", e.Reason)
+			}
+		},
+	}
+}
+
+// reads is the tenant for reading.
+func (c *counter) reads(ctx context.Context, reporter *Reporter) (*graphTenant, error) {
+	client, err := graph.New(c.graphConfig(ctx, reporter))
+	if err != nil {
+		return nil, err
+	}
+	return &graphTenant{Client: client, root: c.tenant.Cloud.Graph}, nil
+}
+
+// writes is the tenant for reading and writing. Without the permission it is refused
+// before anything is asked.
+func (c *counter) writes(ctx context.Context, reporter *Reporter) (*graphTenant, error) {
+	writer, err := graph.NewWriter(c.graphConfig(ctx, reporter))
+	if err != nil {
+		return nil, err
+	}
+	roles, err := writer.Roles(ctx)
+	if err != nil {
+		writer.Close()
+		return nil, err
+	}
+	if len(roles) > 0 && !slices.ContainsFunc(roles, writesLicenses) {
+		writer.Close()
+		return nil, fmt.Errorf("tenant %s: the application may not change licences: add %s to its Microsoft Graph permissions, have an administrator grant consent, and take it away again when nobody uses it",
+			c.tenant.Name, graph.WriteLicenses)
+	}
+	return &graphTenant{Client: writer.Client, writer: writer, root: c.tenant.Cloud.Graph}, nil
+}
+
+// writesLicenses says that a permission lets its holder change licences.
+func writesLicenses(role string) bool {
+	return slices.Contains([]string{graph.WriteLicenses, "User.ReadWrite.All", "Directory.ReadWrite.All"}, role)
+}
+
+func (g *graphTenant) User(ctx context.Context, id string) (*reclaim.User, error) {
+	u, err := g.Client.User(ctx, id)
+	if e, ok := errors.AsType[*graph.Error](err); ok && e.Status == http.StatusNotFound {
+		return nil, reclaim.ErrNoUser
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := &reclaim.User{
+		ID: u.ID, UserPrincipalName: u.UserPrincipalName, Enabled: u.Enabled,
+		LastSignIn: u.LastSignIn, LastAttempt: u.LastAttempt, SignInsKnown: u.SignInsKnown,
+	}
+	for _, l := range u.Licenses {
+		out.Held = append(out.Held, reclaim.Assignment{SKU: l.SKU, Disabled: l.Disabled})
+	}
+	for _, s := range u.Assignments {
+		out.Assignments = append(out.Assignments, reclaim.Assignment{SKU: s.SKU, Group: s.Group, Disabled: s.Disabled, State: s.State})
+	}
+	return out, nil
+}
+
+func (g *graphTenant) Group(ctx context.Context, id string) (*reclaim.Group, error) {
+	group, err := g.Client.Group(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	out := &reclaim.Group{ID: group.ID, Name: group.Name, Dynamic: group.Dynamic, Synced: group.Synced}
+	for _, l := range group.Licenses {
+		out.SKUs = append(out.SKUs, l.SKU)
+	}
+	return out, nil
+}
+
+func (g *graphTenant) Units(ctx context.Context) (map[string]int, error) {
+	units, err := g.Client.Units(ctx)
+	if err != nil {
+		return nil, err
+	}
+	free := map[string]int{}
+	for _, u := range units {
+		free[u.SKU] = u.Entitled - u.Consumed
+	}
+	return free, nil
+}
+
+// request is a write as Graph takes it.
+func (g *graphTenant) request(r reclaim.Request) graph.Write {
+	switch {
+	case r.Remove != "":
+		return graph.AssignLicense(r.User, nil, []string{r.Remove})
+	case r.Add != nil:
+		return graph.AssignLicense(r.User, []graph.License{{SKU: r.Add.SKU, Disabled: r.Add.Disabled}}, nil)
+	case r.Leave != "":
+		return graph.RemoveMember(r.Leave, r.User)
+	default:
+		return g.AddMember(r.Join, r.User)
+	}
+}
+
+func (g *graphTenant) Write(ctx context.Context, r reclaim.Request) error {
+	if g.writer == nil {
+		return errors.New("a tenant that is read is written to")
+	}
+	err := g.writer.Send(ctx, g.request(r))
+	if _, lost := errors.AsType[*graph.UnansweredError](err); lost {
+		return fmt.Errorf("%w: %w", reclaim.ErrUnanswered, err)
+	}
+	if cause, refused := graph.CauseOf(err); refused {
+		return &reclaim.Refusal{Cause: reclaim.Cause(cause), Err: err}
+	}
+	return err
+}
+
+// Preview is the request line and the body.
+func (g *graphTenant) Preview(r reclaim.Request) string {
+	w := g.request(r)
+	text := w.Method + " " + strings.TrimSuffix(g.root, "/") + w.Path
+	if w.Body == nil {
+		return text
+	}
+	body, err := json.Marshal(w.Body)
+	if err != nil {
+		return text
+	}
+	return text + "\n" + string(body)
+}
