@@ -63,7 +63,7 @@ Exit status: 0 all shows; 4 there are findings.`,
 					}
 				}
 				if s.Failed > 0 {
-					return &statusError{code: exitCheckFailed, err: errors.New("Graph differs from the ledger; see above")}
+					return &statusError{code: exitCheckFailed, err: errors.New("the tenant differs from the ledger; see above")}
 				}
 				return nil
 			})
