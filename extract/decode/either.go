@@ -120,14 +120,12 @@ func csvOf(table *schemas.Table, text []byte) ([]byte, error) {
 			rows[i][at] = cell
 		}
 	}
-	var out bytes.Buffer
-	w := csv.NewWriter(&out)
-	w.Write(headers) // a bytes.Buffer takes all it is given
-	for _, row := range rows {
-		w.Write(append(row, make([]string, len(headers)-len(row))...))
+	for i, row := range rows {
+		rows[i] = append(row, make([]string, len(headers)-len(row))...)
 	}
-	w.Flush()
-	return out.Bytes(), nil
+	var out bytes.Buffer
+	err := csv.NewWriter(&out).WriteAll(append([][]string{headers}, rows...))
+	return out.Bytes(), err
 }
 
 // flatten gives a row the members of its only detail: a report lists the numbers of
