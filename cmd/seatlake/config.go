@@ -45,7 +45,14 @@ type Tenant struct {
 	ID    string // lower-case GUID or verified domain of the directory
 	Cloud Cloud
 	Auth  Auth
+
+	// ReportHosts are lower-case suffixes of hosts that usage reports may be
+	// downloaded from, besides Microsoft's and Graph's own.
+	ReportHosts []string
 }
+
+// reportHosts are all suffixes of hosts that reports may be downloaded from.
+func (t Tenant) reportHosts() []string { return append(graph.MicrosoftReportHosts(), t.ReportHosts...) }
 
 // Cloud is where a tenant lives. Both are roots without a trailing slash.
 type Cloud struct {

@@ -428,12 +428,14 @@ func (r *reader) tenants(p place) []Tenant {
 	tenants := make([]Tenant, len(list))
 	names, ids := map[string]string{}, map[string]string{}
 	for i, at := range list {
-		keys := r.mapping(at, "name", "id", "cloud", "auth")
+		keys := r.mapping(at, "name", "id", "cloud", "auth", "report_hosts")
 		t := Tenant{
 			Name:  r.tenantName(keys["name"]),
 			ID:    r.directory(keys["id"]),
 			Cloud: r.cloud(keys["cloud"]),
 			Auth:  r.auth(keys["auth"]),
+
+			ReportHosts: r.hosts(keys["report_hosts"]),
 		}
 		tenants[i] = t
 		if first, ok := names[strings.ToLower(t.Name)]; ok && t.Name != "" {
@@ -446,6 +448,23 @@ func (r *reader) tenants(p place) []Tenant {
 		ids[t.ID] = at.key
 	}
 	return tenants
+}
+
+// hosts gives host names, each of which stands for those below it as well.
+func (r *reader) hosts(p place) []string {
+	var out []string
+	for _, at := range r.list(p) {
+		s, ok := r.required(at, "a host, such as reports.example.com")
+		if !ok {
+			continue
+		}
+		s = strings.ToLower(s)
+		if !isDomain(s) {
+			r.fault(at, "%s is not a host name; give it without scheme, port and path", at.quote())
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 func (r *reader) tenantName(p place) string {

@@ -91,6 +91,7 @@ tenants:
   - name: simulated
     id: 11111111-2222-3333-4444-AAAAAAAAAAAA
     cloud: {graph: "http://127.0.0.1:8080/", login: "http://[::1]:8081", limits: published}
+    report_hosts: [Reports.Example.com]
     auth: *app
 activity:
   threshold_days: ${DAYS}
@@ -128,7 +129,7 @@ parallel: {tenants: 8}
 				},
 				{
 					Name: "simulated", ID: "11111111-2222-3333-4444-aaaaaaaaaaaa", Auth: auth,
-					Cloud: Cloud{Graph: "http://127.0.0.1:8080", Login: "http://[::1]:8081", Limits: true},
+					Cloud: Cloud{Graph: "http://127.0.0.1:8080", Login: "http://[::1]:8081", Limits: true}, ReportHosts: []string{"reports.example.com"},
 				},
 			},
 			Activity: Activity{ThresholdDays: 30, GraceDays: 0, CountNonInteractive: true, Overrides: map[string]Override{
@@ -312,6 +313,7 @@ func TestFaults(t *testing.T) {
 
 		{"days are a whole number", tenant + "activity: {threshold_days: 1.5, grace_days: soon}", "8: activity.threshold_days: \"1.5\" is not a whole number\n8: activity.grace_days: \"soon\" is not a whole number"},
 		{"limits are kept or learned", edit("    auth:", "    cloud: {graph: 'http://localhost:1', login: 'http://localhost:2', limits: none}\n    auth:"), `4: tenants[0].cloud.limits: "none" is neither published (Microsoft's limits are kept from the first request on) nor learned (from the first 429 on)`},
+		{"a report host is a name", edit("    auth:", "    report_hosts: ['https://reports.example.com/']\n    auth:"), `4: tenants[0].report_hosts[0]: "https://reports.example.com/" is not a host name; give it without scheme, port and path`},
 		{"what is counted is read", tenant + "activity: {count_non_interactive_sign_ins: true}", "8: activity: count_non_interactive_sign_ins counts what is not read; set sources.non_interactive_sign_ins to true as well"},
 		{"a switch is true or false", tenant + "sources: {non_interactive_sign_ins: on please}", "8: sources.non_interactive_sign_ins: \"on please\" is neither true nor false"},
 		{"days are in range", tenant + "activity: {threshold_days: 0, grace_days: -1}", "8: activity.threshold_days: \"0\" is out of range; from 1 to 3650 is possible\n8: activity.grace_days: \"-1\" is out of range; from 0 to 3650 is possible"},

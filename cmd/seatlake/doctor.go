@@ -170,7 +170,8 @@ func (d *doctor) begin(t Tenant) (*examined, error) {
 	client, err := graph.New(graph.Config{
 		Tenant: t.Name, Graph: t.Cloud.Graph, Login: t.Cloud.Login, DirectoryID: t.ID,
 		ClientID: t.Auth.ClientID, Credential: t.credential(),
-		Now: d.now, Attempts: 2, Silence: 20 * time.Second, UserAgent: "seatlake/" + version(),
+		ReportHosts: t.reportHosts(),
+		Now:         d.now, Attempts: 2, Silence: 20 * time.Second, UserAgent: "seatlake/" + version(),
 		Sleep: func(ctx context.Context, wait time.Duration) error { return d.wait(ctx, min(wait, longestPatience)) },
 	})
 	if err != nil {

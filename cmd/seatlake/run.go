@@ -188,7 +188,7 @@ func (b *batch) client(asked context.Context, t Tenant, spoolDir string) (*graph
 		Tenant: t.Name, Graph: t.Cloud.Graph, Login: t.Cloud.Login, DirectoryID: t.ID,
 		ClientID: t.Auth.ClientID, Credential: t.credential(),
 		Now: b.now, Sleep: hasten(asked, b.sleep), UserAgent: "seatlake/" + version(),
-		SpoolDir: spoolDir, Pacer: b.pacer, PublishedLimits: t.Cloud.Limits,
+		SpoolDir: spoolDir, Pacer: b.pacer, PublishedLimits: t.Cloud.Limits, ReportHosts: t.reportHosts(),
 		Progress: func(e graph.Event) {
 			switch {
 			case e.Kind == graph.Throttled:

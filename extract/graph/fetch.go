@@ -135,7 +135,7 @@ func (c *Client) download(ctx context.Context, a *answer) (*answer, error) {
 	host := c.clean(link.Host)
 	if !c.mayDownload(link) {
 		return nil, fmt.Errorf("%w: the report's link leads to %s://%s, which is not a host of Microsoft's reports "+
-			"(GET %s%s); if it is one, add it to the report hosts", errRefused, link.Scheme, host, a.path, idText(a.requestID))
+			"(GET %s%s); if it is one, add it to the tenant's report_hosts in the configuration", errRefused, link.Scheme, host, a.path, idText(a.requestID))
 	}
 	file, err := c.get(ctx, c.bare, link, true)
 	if err == nil && file.status == http.StatusOK {

@@ -47,9 +47,8 @@ type Config struct {
 	Credential  Credential
 
 	// ReportHosts are host suffixes from which reports may be downloaded, besides
-	// the Graph root's own host. Nil means Microsoft's: office.com and its
-	// siblings in other clouds. When the Graph root is a loopback address, any
-	// loopback host and port is allowed too.
+	// the Graph root's own host. Nil means MicrosoftReportHosts. When the Graph root
+	// is a loopback address, any loopback host and port is allowed too.
 	ReportHosts []string
 
 	Transport http.RoundTripper                          // nil: a tuned http.Transport
@@ -196,9 +195,14 @@ func parseRoot(root string) (*url.URL, error) {
 	}
 }
 
+// MicrosoftReportHosts are office.com and its siblings in other clouds.
+func MicrosoftReportHosts() []string {
+	return []string{"office.com", "office365.us", "partner.outlook.cn"}
+}
+
 func (c Config) withDefaults() Config {
 	if c.ReportHosts == nil {
-		c.ReportHosts = []string{"office.com", "office365.us", "partner.outlook.cn"}
+		c.ReportHosts = MicrosoftReportHosts()
 	}
 	if c.Transport == nil {
 		c.Transport = newTransport()

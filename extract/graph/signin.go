@@ -159,7 +159,22 @@ func (t *tokens) failed(err error) error {
 	if !ok {
 		return t.senseless()
 	}
-	return t.refused(newAuthError(t.client, refusal.Response.StatusCode, refusal.ErrorCode, refusal.ErrorDescription), refusal.Response)
+	e := newAuthError(t.client, refusal.Response.StatusCode, refusal.ErrorCode, refusal.ErrorDescription)
+	if e.AADSTS == 0 { // a description need not say it
+		e.explain(t.client, numberIn(refusal.Body))
+	}
+	return t.refused(e, refusal.Response)
+}
+
+// numberIn is Microsoft's number of the error as the answer lists it, or 0.
+func numberIn(body []byte) int {
+	var said struct {
+		Numbers []int `json:"error_codes"`
+	}
+	if err := json.Unmarshal(body, &said); err != nil || len(said.Numbers) == 0 {
+		return 0
+	}
+	return said.Numbers[0]
 }
 
 // senseless is the error of an answer that is neither a token nor a refusal.

@@ -59,16 +59,23 @@ var aadsts = regexp.MustCompile(`^AADSTS(\d+):\s*`)
 func newAuthError(c *Client, status int, code, description string) *AuthError {
 	e := &AuthError{Tenant: c.config.Tenant, Status: status, Code: c.clean(code)}
 	text := c.clean(description)
+	number := 0
 	if m := aadsts.FindStringSubmatch(text); m != nil {
-		e.AADSTS, _ = strconv.Atoi(m[1]) // digits; too many are no number of Microsoft's
+		number, _ = strconv.Atoi(m[1]) // digits; too many are no number of Microsoft's
 		text = text[len(m[0]):]
 	}
 	for _, noise := range []string{" Trace ID:", " Correlation ID:", " Timestamp:"} {
 		text, _, _ = strings.Cut(text, noise)
 	}
 	e.Description = text
-	e.Hint = c.authHint(e)
+	e.explain(c, number)
 	return e
+}
+
+// explain gives the error Microsoft's number, 0 for none, and what to do about it.
+func (e *AuthError) explain(c *Client, number int) {
+	e.AADSTS = number
+	e.Hint = c.authHint(e)
 }
 
 const signInAgain = "sign in again: seatlake login"

@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -122,6 +123,16 @@ func TestSigningIn(t *testing.T) {
 			checkAuthError(t, read(cloud.client()), tt.number, tt.hint)
 		})
 	}
+
+	t.Run("that says its number in the list of codes alone says what to do, too", func(t *testing.T) {
+		cloud := newCloud(t, inTurn(t))
+		cloud.token = inTurn(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusUnauthorized)
+			io.WriteString(w, `{"error":"invalid_client","error_description":"No.","error_codes":[7000222,1]}`)
+		})
+		checkAuthError(t, read(cloud.client()), 7000222, "expired")
+	})
 
 	t.Run("is tried again when the login host is busy", func(t *testing.T) {
 		cloud := newCloud(t, empty)
