@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"seatlake/load/feed"
@@ -36,6 +37,13 @@ from license_assignments as a
 join license_positions as p using (tenant_id, sku_id)
 left join users as u using (tenant_id, user_id)
 order by a.tenant_id, a.user_id, a.sku_id`
+
+const feedHybridsQuery = `
+with tenants as (select tenant_id, max(tenant_name) as tenant_name from coverage group by 1)
+select h.tenant_id, t.tenant_name, h.product_family, h.as_of_date, h.entitled, h.assigned, h.activated, h.installed, h.installed_users, h.matched,
+  h.unlicensed_users, h.unresolved_devices, h.consumed, h.entitlements, h.at_risk, h.availability, h.compliance_status, h.status_reason
+from hybrid_positions as h join tenants as t using (tenant_id)
+order by h.tenant_id, h.product_family`
 
 // feedInstallationsQuery is what the newest inventories of each tenant have.
 const feedInstallationsQuery = `
@@ -75,6 +83,9 @@ func (d *delivery) facts(ctx context.Context) (*feed.Facts, error) {
 	if err == nil && d.profile.NeedsInstallations {
 		err = d.installations(ctx, f)
 	}
+	if err == nil && d.profile.NeedsHybrids {
+		err = d.hybrids(ctx, f)
+	}
 	if err != nil || !d.profile.NeedsAssignments {
 		return f, err
 	}
@@ -82,6 +93,17 @@ func (d *delivery) facts(ctx context.Context) (*feed.Facts, error) {
 		f.Assignments = append(f.Assignments, feed.Assignment{
 			TenantID: c.text(0), UserID: c.text(1), SKUID: c.text(2), UPN: c.text(3), PartNumber: c.text(4), Product: c.text(5), Class: c.text(6),
 			AssignedDate: c.day(7), LastActivity: c.day(8), Status: c.text(9), Evidence: c.text(10),
+		})
+	})
+}
+
+func (d *delivery) hybrids(ctx context.Context, f *feed.Facts) error {
+	return d.read(ctx, feedHybridsQuery, []string{"coverage", "hybrid_positions"}, func(c factRow) {
+		f.Hybrids = append(f.Hybrids, feed.Hybrid{
+			TenantID: c.text(0), Tenant: c.text(1), Family: c.text(2), AsOf: c.dayOf(3),
+			Entitled: c.whole(4), Assigned: c.whole(5), Activated: c.whole(6), Installed: c.whole(7), InstalledUsers: c.whole(8), Matched: c.whole(9),
+			UnlicensedUsers: c.whole(10), UnresolvedDevices: c.whole(11),
+			Consumed: c.whole(12), Entitlements: c.whole(13), AtRisk: c.whole(14), Availability: c.whole(15), Status: c.text(16), StatusReason: c.text(17),
 		})
 	})
 }
@@ -133,12 +155,17 @@ func (c factRow) text(i int) string {
 	return s
 }
 
+// whole is an integer of any width; wide ones come as text.
 func (c factRow) whole(i int) *int64 {
-	n, ok := c[i].(int64)
-	if !ok {
-		return nil
+	switch v := c[i].(type) {
+	case int64:
+		return &v
+	case string:
+		if n, err := strconv.ParseInt(v, 10, 64); err == nil {
+			return &n
+		}
 	}
-	return &n
+	return nil
 }
 
 func (c factRow) day(i int) *time.Time {

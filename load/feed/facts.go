@@ -9,6 +9,7 @@ type Facts struct {
 	Positions     []Position     // of managed SKUs, mart license_positions
 	Terms         []Term         // those in force, mart license_costs
 	Assignments   []Assignment   // mart license_assignments; only for profiles that need them
+	Hybrids       []Hybrid       // mart hybrid_positions; only for profiles that need them
 	Installations []Installation // table inventory_installations; only for profiles that need them
 }
 
@@ -74,6 +75,16 @@ func (a *Assignment) Part() string {
 		return a.PartNumber
 	}
 	return a.SKUID
+}
+
+// Hybrid is the position of a product over licences, activations and devices.
+type Hybrid struct {
+	TenantID, Tenant, Family                                    string
+	AsOf                                                        time.Time
+	Entitled, Assigned, Activated, Installed                    *int64
+	InstalledUsers, Matched, UnlicensedUsers, UnresolvedDevices *int64
+	Consumed, Entitlements, AtRisk, Availability                *int64
+	Status, StatusReason                                        string // Compliant, At risk, Unknown, Not tracked; and why
 }
 
 // Installation is a licensed product found on a device. Texts are empty where the

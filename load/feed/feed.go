@@ -36,7 +36,7 @@ type Profile struct {
 	Needs []string
 
 	// Facts it is built of, besides positions and terms.
-	NeedsAssignments, NeedsInstallations bool
+	NeedsAssignments, NeedsInstallations, NeedsHybrids bool
 
 	// Template says whether the customer's own template gives the columns.
 	Template TemplateUse
@@ -129,7 +129,7 @@ func (p *Profile) Build(f *Facts, o Options) (*Feed, error) {
 	feed.addEmptied(o.Last)
 	faults := &Faults{Profile: p.Name}
 	for i := range feed.Sheets {
-		if err := feed.Sheets[i].addEnded(o.Last.sheet(feed.Sheets[i].Name), o.Today); err != nil {
+		if err := feed.Sheets[i].addEnded(o.Last.sheet(feed.Sheets[i].id), o.Today); err != nil {
 			return nil, err
 		}
 		feed.Sheets[i].sort()
@@ -180,19 +180,22 @@ func (f *Feed) addEmptied(last *Snapshot) {
 		return
 	}
 	for _, old := range last.Sheets {
-		if slices.ContainsFunc(f.Sheets, func(s Sheet) bool { return s.Name == old.Name }) || len(f.Sheets) == 0 {
+		if slices.ContainsFunc(f.Sheets, func(s Sheet) bool { return s.id == old.Name }) {
 			continue
 		}
-		empty := f.Sheets[0]
-		for _, s := range f.Sheets {
-			if s.base == strings.SplitN(old.Name, "-", 2)[0] {
-				empty = s
-			}
+		base, _, _ := strings.Cut(old.Name, currencySeparator)
+		i := slices.IndexFunc(f.Sheets, func(s Sheet) bool { return strings.HasPrefix(s.id, base) && s.byCurrency })
+		if i < 0 {
+			continue // a file that the profile no longer has
 		}
-		empty.Name, empty.Rows = old.Name, nil
+		empty := f.Sheets[i]
+		empty.Name, empty.id, empty.Rows = old.Name, old.Name, nil
 		f.Sheets = append(f.Sheets, empty)
 	}
 }
+
+// currencySeparator stands between a file's name and the currency of its prices.
+const currencySeparator = "-"
 
 // Profiles is every profile, sorted by name.
 func Profiles() []*Profile {
@@ -241,7 +244,7 @@ func (m *filled) notice(format string, args ...any) {
 // sheet that holds one currency a file becomes as many as there are currencies.
 func (m *filled) sheets(shape *Sheet, template *Template, o Options) ([]Sheet, error) {
 	s := *shape
-	s.base = s.Name
+	s.id = s.Name
 	if template != nil {
 		columns, notices, err := template.bind(&s, o.Mapping)
 		if err != nil {
@@ -267,7 +270,7 @@ func (m *filled) sheets(shape *Sheet, template *Template, o Options) ([]Sheet, e
 	for _, r := range m.records[shape.Name] {
 		name := shape.Name
 		if currency, ok := r["currency"].(string); ok {
-			name += "-" + currency
+			name += currencySeparator + currency
 		}
 		if byName[name] == nil {
 			names = append(names, name)
@@ -281,7 +284,7 @@ func (m *filled) sheets(shape *Sheet, template *Template, o Options) ([]Sheet, e
 	out := make([]Sheet, len(names))
 	for i, name := range names {
 		out[i] = s
-		out[i].Name, out[i].Rows = name, s.rows(byName[name])
+		out[i].Name, out[i].id, out[i].Rows = name, name, s.rows(byName[name])
 	}
 	return out, nil
 }

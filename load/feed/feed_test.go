@@ -83,6 +83,12 @@ func sample() *feed.Facts {
 			{TenantID: contoso, UserID: "u2", SKUID: free, UPN: "=cmd@contoso.com", PartNumber: "FLOW_FREE", Product: "Power Automate Free", Class: "free", Status: "active", Evidence: "complete"},
 			{TenantID: fabrikam, UserID: "u1", SKUID: e3, UPN: "ola@fabrikam.com", PartNumber: "SPE_E3", Product: "Microsoft 365 E3", Class: "paid", Status: "never_active", Evidence: "complete"},
 		},
+		Hybrids: []feed.Hybrid{
+			{TenantID: contoso, Tenant: "contoso", Family: "Microsoft 365 Apps", AsOf: today, Entitled: ptr(int64(180)), Assigned: ptr(int64(175)), Activated: ptr(int64(90)), Installed: ptr(int64(2)),
+				InstalledUsers: ptr(int64(1)), Matched: ptr(int64(1)), UnlicensedUsers: ptr(int64(7)), UnresolvedDevices: ptr(int64(1)),
+				Consumed: ptr(int64(182)), Entitlements: ptr(int64(180)), AtRisk: ptr(int64(2)), Availability: ptr(int64(-2)), Status: "At risk"},
+			{TenantID: fabrikam, Tenant: "fabrikam", Family: "Visio", AsOf: today, Status: "Unknown", StatusReason: "no inventory"},
+		},
 		Installations: []feed.Installation{
 			{TenantID: contoso, DeviceKey: "serial:abc1", DeviceName: "PC-1", Serial: "ABC1", OS: "Windows 11", User: "CONTOSO\\miriam", Mail: "miriam@contoso.com", Kind: "per_user",
 				Product: "Microsoft 365 Apps for enterprise - en-us", Version: "16.0.1", Publisher: "Microsoft Corporation", LastSeen: ptr(day("2026-10-07")), Installed: ptr(day("2026-05-01"))},

@@ -89,7 +89,7 @@ func (p *Position) record() record {
 }
 
 // generic is the project's own form, for tools without a profile: positions of all
-// managed SKUs, and the terms in force that pay for them.
+// managed SKUs, the terms in force that pay for them, and hybrid positions.
 func generic() *Profile {
 	whole := func(name, field, source string) Column {
 		return Column{Name: name, Field: field, Kind: Whole, Source: "license_positions." + source}
@@ -97,13 +97,18 @@ func generic() *Profile {
 	text := func(name, field, source string) Column {
 		return Column{Name: name, Field: field, Kind: Text, Source: source}
 	}
+	hybrid := func(name string) Column {
+		return Column{Name: name, Field: name, Kind: Whole, Source: "hybrid_positions." + name}
+	}
 	required := func(c Column) Column { c.Required = true; return c }
 	return &Profile{
-		Name: "generic", Target: "any tool: positions and terms", Formats: []Format{CSV, Parquet, XLSX}, Absent: Deletes,
+		Name: "generic", Target: "any tool: positions, terms and hybrid positions", Formats: []Format{CSV, Parquet, XLSX}, Absent: Deletes,
 		Needs: []string{
 			"graph_subscribed_skus", "license_terms", "graph_users", "graph_user_licenses", "graph_sign_ins", "report_office365_active_user_detail",
 			"report_email_activity_user_detail", "report_m365_app_user_detail", "report_onedrive_usage_account_detail",
+			"report_office365_activations_user_detail", "inventory_installations",
 		},
+		NeedsHybrids: true,
 		Sheets: []Sheet{
 			{
 				Name: "license_positions", Worksheet: "license_positions", Key: []string{"tenant_id", "sku_id"},
@@ -152,6 +157,20 @@ func generic() *Profile {
 					text("cost_centre", "cost_centre", "license_costs.cost_centre"),
 				},
 			},
+			{
+				Name: "hybrid_positions", Worksheet: "hybrid_positions", Key: []string{"tenant_id", "family"},
+				Columns: []Column{
+					required(text("tenant_id", "tenant_id", "hybrid_positions.tenant_id")),
+					required(text("tenant", "tenant", "the tenant's name in the configuration")),
+					{Name: "as_of_date", Field: "as_of_date", Kind: Day, Required: true, Source: "hybrid_positions.as_of_date"},
+					required(text("product_family", "family", "hybrid_positions.product_family")),
+					hybrid("entitled"), hybrid("assigned"), hybrid("activated"), hybrid("installed"), hybrid("installed_users"), hybrid("matched"),
+					hybrid("unlicensed_users"), hybrid("unresolved_devices"),
+					hybrid("consumed"), hybrid("entitlements"), hybrid("at_risk"), hybrid("availability"),
+					text("compliance_status", "compliance_status", "hybrid_positions.compliance_status"),
+					text("status_reason", "status_reason", "hybrid_positions.status_reason"),
+				},
+			},
 		},
 		fill: fillGeneric,
 	}
@@ -173,6 +192,16 @@ func fillGeneric(f *Facts, _ Options) (*filled, error) {
 			"tenant_id": t.TenantID, "line": t.Line, "sku_id": t.SKUID, "purchase_id": t.PurchaseID, "quantity": t.Quantity, "amount": t.Amount,
 			"annual": t.Annual, "currency": t.Currency, "frequency": t.Frequency, "effective_date": t.Effective, "ending_date": value(t.Ending),
 			"vendor": t.Vendor, "contract": t.Contract, "cost_centre": t.CostCentre,
+		})
+	}
+	for i := range f.Hybrids {
+		h := &f.Hybrids[i]
+		m.records["hybrid_positions"] = append(m.records["hybrid_positions"], record{
+			"tenant_id": h.TenantID, "tenant": h.Tenant, "as_of_date": h.AsOf, "family": h.Family,
+			"entitled": value(h.Entitled), "assigned": value(h.Assigned), "activated": value(h.Activated), "installed": value(h.Installed),
+			"installed_users": value(h.InstalledUsers), "matched": value(h.Matched), "unlicensed_users": value(h.UnlicensedUsers),
+			"unresolved_devices": value(h.UnresolvedDevices), "consumed": value(h.Consumed), "entitlements": value(h.Entitlements),
+			"at_risk": value(h.AtRisk), "availability": value(h.Availability), "compliance_status": h.Status, "status_reason": h.StatusReason,
 		})
 	}
 	return m, nil

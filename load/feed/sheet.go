@@ -20,9 +20,9 @@ type Sheet struct {
 	Ended      string
 	EndedValue any
 
-	byCurrency   bool // one file for each currency
-	unknownEmpty bool // columns that only the template knows stay empty
-	base         string
+	byCurrency   bool   // one file for each currency
+	unknownEmpty bool   // columns that only the template knows stay empty
+	id           string // by which deliveries know the file, whatever a template calls it
 	template     *Template
 }
 

@@ -41,7 +41,7 @@ func (f *Feed) Snapshot() *Snapshot {
 	out := &Snapshot{}
 	for i := range f.Sheets {
 		s := &f.Sheets[i]
-		sheet := SheetSnapshot{Name: s.Name, Columns: s.Header()}
+		sheet := SheetSnapshot{Name: s.id, Columns: s.Header()}
 		for _, row := range s.Rows {
 			cells := make([]string, len(row.Cells))
 			for j, v := range row.Cells {
@@ -296,7 +296,7 @@ func (f *Feed) Only(changes []Change) {
 	}
 	for i := range f.Sheets {
 		s := &f.Sheets[i]
-		s.Rows = slices.DeleteFunc(slices.Clone(s.Rows), func(r Row) bool { return !keep[place{s.Name, r.Key}] })
+		s.Rows = slices.DeleteFunc(slices.Clone(s.Rows), func(r Row) bool { return !keep[place{s.id, r.Key}] })
 	}
 }
 
