@@ -244,7 +244,7 @@ func coverageOf(t *testing.T, tenants []string, over []map[string]string, files 
 		for _, s := range sources {
 			row := map[string]string{
 				"state": "complete", "observed_at": "2026-11-20T06:00:00Z", "observed_through": "2026-11-20",
-				"logical_date": "2026-11-20", "snapshot_date": "2026-11-20", "row_count": "1",
+				"logical_date": "2026-11-20", "snapshot_date": "2026-11-20", "row_count": "1", "run_id": "run",
 			}
 			switch s["kind"] {
 			case "report":
@@ -271,7 +271,7 @@ func coverageOf(t *testing.T, tenants []string, over []map[string]string, files 
 			}
 			c := CoverageRow{
 				TenantID: tenant, TenantName: "contoso", Table: s["table_name"], State: row["state"], Reason: row["reason"],
-				ObservedThrough: row["observed_through"], LogicalDate: row["logical_date"], Rows: 1, RunID: "run", SnapshotDate: row["snapshot_date"],
+				ObservedThrough: row["observed_through"], LogicalDate: row["logical_date"], Rows: 1, RunID: row["run_id"], SnapshotDate: row["snapshot_date"],
 			}
 			if row["observed_at"] != "" {
 				if c.Observed, err = time.Parse(time.RFC3339, row["observed_at"]); err != nil {
