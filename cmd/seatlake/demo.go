@@ -83,7 +83,7 @@ lake: ./lake
 tenants:
   - name: contoso
     id: {{.TenantID}}
-    cloud: {graph: "{{.Graph}}", login: "{{.Login}}"}
+    cloud: {graph: "{{.Graph}}", login: "{{.Login}}"{{if .Throttles}}, limits: published{{end}}}
     auth:
       method: client_secret
       client_id: {{.ClientID}}
@@ -107,8 +107,8 @@ func (d demo) configure(server *graphsim.Server) (string, error) {
 
 // writeDemoConfig writes a configuration that reads a simulated tenant.
 func writeDemoConfig(w io.Writer, server *graphsim.Server) error {
-	return demoConfig.Execute(w, map[string]string{
-		"TenantID": graphsim.DefaultTenantID, "ClientID": graphsim.DefaultClientID, "Graph": server.GraphURL, "Login": server.LoginURL,
+	return demoConfig.Execute(w, map[string]any{
+		"Throttles": server.Throttles(), "TenantID": graphsim.DefaultTenantID, "ClientID": graphsim.DefaultClientID, "Graph": server.GraphURL, "Login": server.LoginURL,
 	})
 }
 

@@ -335,7 +335,7 @@ func simulate(t *testing.T, seed uint64) {
 		quiet, wild := map[string]*simTenant{}, map[string]*simTenant{}
 		for i, name := range []string{"contoso", "fabrikam"} {
 			o := graphsim.Options{
-				Seed: seed + uint64(i), Users: 30 + 10*i, SignIns: 60, PageSize: 15, Now: now,
+				Seed: seed + uint64(i), Users: 30 + 10*i, SignIns: 60, NonInteractiveSignIns: 80, PageSize: 15, Now: now,
 				TenantID: fmt.Sprintf("%08d-0000-4000-8000-000000000000", i+1),
 			}
 			quiet[name] = serve(t, o)
@@ -344,6 +344,9 @@ func simulate(t *testing.T, seed uint64) {
 		}
 		calm.configure(quiet)
 		rough.configure(wild)
+		for _, l := range []simLake{calm, rough} {
+			withNonInteractive(t, filepath.Join(l.dir, "seatlake.yaml"))
+		}
 		if status, stderr := calm.run(t.Context(), clock); status != exitComplete && status != exitGaps {
 			t.Fatalf("the calm run ended in status %d: %s", status, stderr)
 		}
@@ -406,6 +409,10 @@ func someFaults(random *rand.Rand) (out []graphsim.Fault) {
 			f.Times = 1 + random.IntN(7)
 		}
 		out = append(out, f)
+	}
+	// The sign-ins of clients are optional: a fault that lasts leaves them out.
+	for range 3 {
+		out = append(out, graphsim.Fault{Kind: kinds[random.IntN(len(kinds))], Source: pipeline.NonInteractiveSignIns, Page: 1 + random.IntN(4)})
 	}
 	return out
 }

@@ -116,6 +116,9 @@ func (s *Server) Close() error {
 	return nil
 }
 
+// Throttles says whether the server enforces the published limits.
+func (s *Server) Throttles() bool { return s.o.Throttle }
+
 // Log is the requests so far, in the order they were answered.
 func (s *Server) Log() []RequestRecord {
 	s.mu.Lock()
