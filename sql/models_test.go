@@ -194,35 +194,33 @@ func writeTable(t *testing.T, dir string, table *schemas.Table, rows []map[strin
 		t.Fatal(err)
 	}
 	defer e.Close()
-	var names, columns, holes []string
+	lines := [][]string{nil}
+	var columns []string
 	for i := range table.Fields {
 		f := &table.Fields[i]
 		kind := duckType(f, "UUID")
 		if f.Kind == schemas.Timestamp {
 			kind = "TIMESTAMP WITH TIME ZONE" // as the lake's files have it
 		}
-		names = append(names, f.Name)
-		columns = append(columns, quote(f.Name)+" "+kind)
-		holes = append(holes, "cast(nullif(?, '') as "+kind+")")
+		lines[0] = append(lines[0], f.Name)
+		columns = append(columns, "cast(nullif("+quote(f.Name)+", '') as "+kind+") as "+quote(f.Name))
 	}
-	if err := e.exec(t.Context(), "create table rows ("+strings.Join(columns, ", ")+")"); err != nil {
+	for _, row := range rows {
+		line := make([]string, len(lines[0]))
+		for i, name := range lines[0] {
+			line[i] = row[name]
+		}
+		lines = append(lines, line)
+	}
+	text, path := filepath.Join(dir, table.Name+".csv"), filepath.Join(dir, table.Name+".parquet")
+	if err := os.WriteFile(text, writeCSV(lines), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	hole := "(" + strings.Join(holes, ", ") + ")"
-	for some := range slices.Chunk(rows, 100) { // one statement for each row takes most of a test's time
-		var args []any
-		for _, row := range some {
-			for _, n := range names {
-				args = append(args, row[n])
-			}
-		}
-		insert := "insert into rows values " + strings.TrimSuffix(strings.Repeat(hole+", ", len(some)), ", ")
-		if err := e.exec(t.Context(), insert, args...); err != nil {
-			t.Fatalf("%s: %v: %v", table.Name, some, err)
-		}
+	read := "read_csv(" + literal(text) + ", header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"')"
+	if err := e.exec(t.Context(), "copy (select "+strings.Join(columns, ", ")+" from "+read+") to "+literal(path)+" (format parquet)"); err != nil {
+		t.Fatalf("%s: %v", table.Name, err)
 	}
-	path := filepath.Join(dir, table.Name+".parquet")
-	if err := e.exec(t.Context(), "copy rows to "+literal(path)+" (format parquet)"); err != nil {
+	if err := os.Remove(text); err != nil {
 		t.Fatal(err)
 	}
 	return path

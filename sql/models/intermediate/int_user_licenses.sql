@@ -10,7 +10,9 @@ select
   l.assigned_by_groups,
   l.assigned_date,
   l.assignment_state,
-  l.assignment_error
+  l.assignment_error,
+  l.disabled_plans,
+  l.disabled_plan_ids
 from {{ ref('stg_user_licenses') }} as l
 join {{ ref('int_coverage') }} as c on c.tenant_id = l.tenant_id and c.logical_date = l.snapshot_date
 where c.table_name = 'graph_user_licenses' and c.is_measured

@@ -146,6 +146,9 @@ said as (
   from {{ ref('int_license_costs') }} as c
   join {{ ref('license_positions') }} as p on p.tenant_id = c.tenant_id and p.sku_id = c.sku_id
   where c.price_basis = 'no_current_term' and p.entitled_units > 0
+  union all
+  select rule, kind, tenant_id, sku_id, product_name, units, cents, currency, is_estimate, finding, query
+  from {{ ref('int_right_sizing_findings') }}
 )
 
 select

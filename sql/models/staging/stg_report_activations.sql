@@ -4,5 +4,6 @@ select
   report_refresh_date,
   lower(user_principal_name) as upn_key,
   product_type,
-  coalesce(windows, 0) + coalesce(mac, 0) + coalesce(windows_10_mobile, 0) + coalesce(ios, 0) + coalesce(android, 0) as activations
+  coalesce(windows, 0) + coalesce(mac, 0) + coalesce(windows_10_mobile, 0) + coalesce(ios, 0) + coalesce(android, 0) as activations,
+  coalesce(windows, 0) + coalesce(mac, 0) as desktop_activations
 from {{ source('lake', 'report_office365_activations_user_detail') }}
