@@ -187,7 +187,7 @@ func withDefaults(table *schemas.Table, i int, row map[string]string) map[string
 }
 
 // writeTable writes rows as a Parquet file of the table.
-func writeTable(t *testing.T, dir string, table *schemas.Table, rows []map[string]string) string {
+func writeTable(t testing.TB, dir string, table *schemas.Table, rows []map[string]string) string {
 	t.Helper()
 	e, err := open(t.Context(), Options{TempDir: dir})
 	if err != nil {

@@ -29,7 +29,7 @@ type catalogSKU struct {
 }
 
 // embeddedCatalog is the embedded catalogue by part number.
-func embeddedCatalog(t *testing.T) (*catalog.Catalog, map[string]catalogSKU) {
+func embeddedCatalog(t testing.TB) (*catalog.Catalog, map[string]catalogSKU) {
 	t.Helper()
 	c, err := catalog.Embedded()
 	if err != nil {

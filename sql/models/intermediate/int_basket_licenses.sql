@@ -5,6 +5,12 @@ with holders as (
   group by 1
 ),
 
+members as (
+  select b.basket, h.tenant_id, h.sku_id, h.assigned_by, h.variant, h.cloud
+  from holders as b
+  join {{ ref('int_user_variants') }} as h on h.tenant_id = b.tenant_id and h.user_id = b.user_id
+),
+
 plans as (
   select variant, count(*) as plans
   from {{ ref('int_variant_plans') }}
@@ -12,14 +18,12 @@ plans as (
 )
 
 select
-  b.basket,
-  h.tenant_id,
-  h.sku_id,
-  v.variant,
-  v.cloud,
-  coalesce(h.assigned_by = 'direct', false) as is_direct,
+  m.basket,
+  m.tenant_id,
+  m.sku_id,
+  m.variant,
+  m.cloud,
+  coalesce(m.assigned_by = 'direct', false) as is_direct,
   coalesce(p.plans, 0) as plans
-from holders as b
-join {{ ref('int_held_licenses') }} as h on h.tenant_id = b.tenant_id and h.user_id = b.user_id
-join {{ ref('int_license_variants') }} as v on v.tenant_id = h.tenant_id and v.sku_id = h.sku_id and v.off_key = h.off_key
-left join plans as p on p.variant = v.variant
+from members as m
+left join plans as p on p.variant = m.variant

@@ -2,11 +2,10 @@
 -- licences, the same plans switched off and the same ways of assignment share it.
 with keyed as (
   select
-    h.tenant_id,
-    h.user_id,
-    array_join(array_agg(cast(v.variant as varchar) || case when h.assigned_by = 'direct' then 'd' else 'g' end order by v.variant), ',') as basket_key
-  from {{ ref('int_held_licenses') }} as h
-  join {{ ref('int_license_variants') }} as v on v.tenant_id = h.tenant_id and v.sku_id = h.sku_id and v.off_key = h.off_key
+    tenant_id,
+    user_id,
+    array_join(array_agg(cast(variant as varchar) || case when assigned_by = 'direct' then 'd' else 'g' end order by variant), ',') as basket_key
+  from {{ ref('int_user_variants') }}
   group by 1, 2
 )
 

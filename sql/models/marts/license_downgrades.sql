@@ -16,8 +16,7 @@ with offers as (
     p.unmeasured_plans,
     p.not_observable
   from {{ ref('int_downgrade_plans') }} as p
-  join {{ ref('int_license_variants') }} as v on v.variant = p.variant
-  join {{ ref('int_held_licenses') }} as h on h.tenant_id = v.tenant_id and h.sku_id = v.sku_id and h.off_key = v.off_key
+  join {{ ref('int_user_variants') }} as h on h.variant = p.variant
 ),
 
 -- Days after an assignment in which silence says nothing, and the first day that any of the sources ends on.

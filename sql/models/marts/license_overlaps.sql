@@ -19,7 +19,7 @@ select
   o.needs_confirmation
 from {{ ref('int_basket_overlaps') }} as o
 join {{ ref('int_user_baskets') }} as b on b.basket = o.basket
-join {{ ref('int_held_licenses') }} as h on h.tenant_id = b.tenant_id and h.user_id = b.user_id and h.sku_id = o.sku_id
+join {{ ref('int_user_variants') }} as h on h.tenant_id = b.tenant_id and h.user_id = b.user_id and h.sku_id = o.sku_id
 join {{ ref('int_skus') }} as k on k.tenant_id = o.tenant_id and k.sku_id = o.sku_id
 left join {{ ref('int_users') }} as u on u.tenant_id = b.tenant_id and u.user_id = b.user_id
 left join {{ ref('int_unit_prices') }} as p on p.tenant_id = o.tenant_id and p.sku_id = o.sku_id
