@@ -174,8 +174,8 @@ func withDefaults(table *schemas.Table, i int, row map[string]string) map[string
 		case value == "":
 		case f.Kind == schemas.UUID, f.Name == "user_object_id":
 			value = word(value)
-		case f.Kind == schemas.List && f.Elem.Kind == schemas.UUID: // words with a blank between them
-			words := strings.Fields(value)
+		case f.Kind == schemas.List && f.Elem.Kind == schemas.UUID: // words or GUIDs, in a list or with blanks between them
+			words := strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" ,[]", r) })
 			for i := range words {
 				words[i] = word(words[i])
 			}

@@ -72,7 +72,7 @@ func withCatalog(t *testing.T, users map[string][]holding) Inputs {
 			}
 			add(schemas.GraphUserLicenses, map[string]string{
 				"user_id": user, "sku_id": sku.id, "assigned_by": by, "disabled_plans": fmt.Sprint(len(off)),
-				"disabled_plan_ids": "[" + strings.Join(off, ", ") + "]",
+				"disabled_plan_ids": strings.Join(off, " "),
 			})
 			if !subscribed[h.part] {
 				subscribed[h.part] = true
