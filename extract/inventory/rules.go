@@ -98,7 +98,7 @@ func (m *Mapping) user(r *record, device string) User {
 		name, domain = name[:at], name[at+1:] // jane@CORP
 	}
 	name, domain = strings.ToLower(strings.TrimSpace(name)), strings.ToLower(strings.TrimSpace(domain))
-	if m.systemAccounts[name] || strings.HasSuffix(name, "$") {
+	if name == "" || m.systemAccounts[name] || strings.HasSuffix(name, "$") {
 		return u
 	}
 	host, _, _ := strings.Cut(strings.ToLower(device), ".")

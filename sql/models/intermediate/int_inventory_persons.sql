@@ -48,6 +48,7 @@ known as (
     n.person_key,
     u.user_id,
     r.rule,
+    r.position,
     r.confidence,
     r.level,
     max(r.confidence) over (partition by n.tenant_id, n.person_key) as best
@@ -62,9 +63,9 @@ decided as (
     person_key,
     count(distinct user_id) as users,
     min(user_id) as user_id,
-    min(rule) as rule,
+    min_by(rule, position) as rule,
     max(confidence) as confidence,
-    min(level) as level
+    min_by(level, position) as level
   from known
   where confidence = best
   group by 1, 2
