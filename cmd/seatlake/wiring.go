@@ -110,8 +110,9 @@ func requests(tasks []task, off []string, now time.Time, watermarks map[string]t
 // signInWindow is the sign-ins a run asks for, in whole UTC days because it
 // replaces whole days: from the watermark of the run before, less an overlap, or as
 // far back as Graph keeps them. A day that Graph no longer keeps whole is left as an
-// earlier run read it. What lies between the watermark and the window was read by
-// no run and never will be.
+// earlier run read it. A watermark that lies ahead by more than the overlap tells
+// nothing, and all that Graph keeps is asked for. What lies between the watermark and
+// the window was read by no run and never will be.
 func signInWindow(now, watermark time.Time) (asked, unread pipeline.Window) {
 	const day = 24 * time.Hour
 	asked = pipeline.Window{From: now.Add(-signInRetention).Truncate(day), To: now.Truncate(time.Second)}
@@ -119,6 +120,10 @@ func signInWindow(now, watermark time.Time) (asked, unread pipeline.Window) {
 		return asked, unread
 	}
 	again := watermark.Add(-signInOverlap)
+	if again.After(now) {
+		again = time.Time{} // of a clock that ran ahead: how far sign-ins were read is not known
+		watermark = now
+	}
 	if kept := asked.From.Add(day); again.Before(kept) {
 		asked.From = kept
 	} else {
