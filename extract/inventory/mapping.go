@@ -68,8 +68,6 @@ func fieldNames() []string {
 
 func (f field) String() string { return fieldNames()[f] }
 
-func (f field) isDate() bool { return f == lastSeenDate || f == installDate || f == lastUsedDate }
-
 // users are the fields any of which names a user.
 func users() []field { return []field{userName, userMail, userObjectID, employeeID} }
 

@@ -8,8 +8,14 @@ with patterns as (
 ),
 
 current_rows as (
-  select r.*
-  from {{ ref('stg_report_desktop_activations') }} as r
+  select
+    r.tenant_id,
+    r.upn_key,
+    coalesce(r.product_type, '') as product_type,
+    r.desktop_activations,
+    r.is_shared_computer,
+    r.last_activated_date
+  from {{ ref('stg_report_activations') }} as r
   join {{ ref('int_coverage') }} as c on c.tenant_id = r.tenant_id and c.logical_date = r.report_refresh_date
   where c.table_name = 'report_office365_activations_user_detail' and c.is_measured
 ),
