@@ -3,6 +3,7 @@ package sql
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -358,5 +359,26 @@ func TestTheModelGivesTheReasonsOfTheSeedAndNoOther(t *testing.T) {
 	slices.Sort(given)
 	if diff := cmp.Diff(want, given); diff != "" {
 		t.Errorf("reasons differ (-seed +model):\n%s", diff)
+	}
+}
+
+func TestTheDocumentHasReasonsAndRulesInTheirOrder(t *testing.T) {
+	text, err := os.ReadFile("../docs/inventory.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seed, column := range map[string]string{"hybrid_reasons": "reason", "identity_rules": "rule"} {
+		rows, err := Seed(seed, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := 0
+		for _, row := range rows {
+			i := strings.Index(string(text[at:]), "\n| "+row[column]+" ")
+			if i < 0 {
+				t.Fatalf("%s of %s is not in docs/inventory.md, or not in its place", row[column], seed)
+			}
+			at += i + 1
+		}
 	}
 }

@@ -219,6 +219,22 @@ func TestAMappingThatCannotBeUsedSaysWhy(t *testing.T) {
 			}
 		})
 	}
+	t.Run("the documented one can", func(t *testing.T) {
+		text, err := os.ReadFile("../../docs/inventory.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, example, ok := strings.Cut(string(text), "```yaml\nname: mine\n")
+		example, _, _ = strings.Cut(example, "```")
+		if _, err := ParseMapping("mine.yaml", []byte(example)); err != nil || !ok {
+			t.Error(err)
+		}
+		for _, name := range fieldNames() {
+			if !strings.Contains(string(text), name) {
+				t.Errorf("the field %s is not there", name)
+			}
+		}
+	})
 	t.Run("all of the program can", func(t *testing.T) {
 		for _, name := range Layouts() {
 			text, ok := Layout(name)
