@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -39,6 +40,7 @@ const (
 	cureRestore = "restore the file from a backup"
 	cureReplay  = "restore the file from a backup, or remove it and repeat its run with `seatlake replay`"
 	cureBuild   = "make it again with `seatlake build`"
+	cureRepair  = "`seatlake check --repair` makes it again"
 	curePrune   = "`seatlake prune` removes it once it is two days old"
 )
 
@@ -64,12 +66,40 @@ func (l *Lake) Check(ctx context.Context) ([]Finding, error) {
 		c.fault(logDir, err.Error(), cureRestore)
 		return c.found, nil
 	}
-	for _, part := range []func(context.Context, []*entry) error{c.data, c.gold, c.feeds, c.ledgers, c.staging} {
+	for _, part := range []func(context.Context, []*entry) error{c.checkpoint, c.data, c.gold, c.feeds, c.ledgers, c.staging} {
 		if err := part(ctx, entries); err != nil {
 			return c.found, err
 		}
 	}
 	return c.found, nil
+}
+
+// Repair makes again what can be made of the log alone: checkpoints. It returns the
+// paths, relative to the lake, of what it made or took away. Marts are made by a build,
+// and pages, data files and log objects by nobody.
+func (l *Lake) Repair(ctx context.Context) ([]string, error) {
+	anew := &Lake{store: l.store, id: l.id}
+	entries, err := anew.entries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	mark, want, err := statedCheckpoint(entries)
+	if err != nil || mark == nil {
+		return nil, err
+	}
+	body, err := l.store.read(mark.name())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) || bytes.Equal(body, want) {
+		return nil, err
+	}
+	if hashOf(want) != mark.SHA256 {
+		// Nobody can make what was stated; without it, readers read the log.
+		return []string{mark.name()}, l.store.remove(mark.name())
+	}
+	s, err := l.store.scratch("repair")
+	if err != nil {
+		return nil, err
+	}
+	return []string{mark.name()}, errors.Join(s.put(mark.name(), want), s.remove())
 }
 
 type checker struct {
@@ -112,6 +142,28 @@ func (c *checker) data(ctx context.Context, entries []*entry) error {
 		}
 		return ctx.Err()
 	})
+}
+
+// checkpoint compares the one that readers begin at with the log. One that is missing
+// or damaged costs them time alone; one that readers believe and the log contradicts
+// would change their answers.
+func (c *checker) checkpoint(_ context.Context, entries []*entry) error {
+	mark, want, err := statedCheckpoint(entries)
+	if err != nil || mark == nil {
+		return err
+	}
+	body, err := c.lake.store.read(mark.name())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		c.info(mark.name(), "the checkpoint is missing; readers read the log from its first object", cureRepair)
+	case err != nil:
+		return err
+	case hashOf(body) != mark.SHA256:
+		c.info(mark.name(), "the checkpoint is damaged; readers read the log from its first object", cureRepair)
+	case !bytes.Equal(body, want):
+		c.fault(mark.name(), "the checkpoint is not what the log adds up to", cureRepair)
+	}
+	return nil
 }
 
 // ledgers checks every tenant's ledger against the commits that state it.

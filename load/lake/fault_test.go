@@ -58,7 +58,7 @@ func eachFault(t *testing.T, fn func(t *testing.T, faulty, sound *Lake, n int) e
 				f := &faults{at: n, stay: stay, err: &fs.PathError{Op: "act", Path: "p", Err: syscall.ENOSPC}}
 				faulty := &Lake{store: &store{root: sound.store.root, fault: f.fail}, id: sound.id}
 				// It has read the log so far, so that the acts stay the same ones.
-				faulty.log.entries, faulty.log.sum = slices.Clone(sound.log.entries), sound.log.sum
+				faulty.log.base, faulty.log.entries, faulty.log.sum, faulty.log.checkpoint = sound.log.base, slices.Clone(sound.log.entries), sound.log.sum, sound.log.checkpoint
 				err := fn(t, faulty, sound, n)
 				if n > 1000 {
 					t.Fatalf("the acts do not end")

@@ -43,11 +43,18 @@ func (l Location) Path() (string, error) {
 	if err := l.check(); err != nil {
 		return "", err
 	}
-	dir := fmt.Sprintf("%s/%s/v%d", dataDir, l.Table, l.SchemaVersion)
+	return l.path(), nil
+}
+
+// path is the path of parts that were checked.
+func (l Location) path() string {
+	part := strconv.Itoa(l.Part)
+	part = strings.Repeat("0", max(0, 3-len(part))) + part
+	dir := dataDir + "/" + l.Table + "/v" + strconv.Itoa(l.SchemaVersion) + "/"
 	if l.Tenant != "" {
-		dir += fmt.Sprintf("/tenant_id=%s/%s=%s", l.Tenant, l.Column, l.Partition)
+		dir += "tenant_id=" + l.Tenant + "/" + l.Column + "=" + l.Partition + "/"
 	}
-	return fmt.Sprintf("%s/%s-%03d-%s.parquet", dir, l.Run, l.Part, l.Sum), nil
+	return dir + l.Run + "-" + part + "-" + l.Sum + ".parquet"
 }
 
 func (l Location) check() error {

@@ -1,7 +1,6 @@
 package lake
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -9,8 +8,6 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
-	"sync"
-	"time"
 
 	"seatlake/pipeline"
 )
@@ -26,6 +23,9 @@ type entry struct {
 	pipeline.Commit
 	Remove []string `json:"remove"` // paths of live files that are no longer
 	Keep   []string `json:"keep"`   // paths of live files whose bytes the run gave again
+
+	// Checkpoint is the newest one when the entry was written.
+	Checkpoint *checkpointMark `json:"checkpoint,omitempty"`
 }
 
 // The kinds of commits.
@@ -40,46 +40,8 @@ var entryForm = regexp.MustCompile(`^([0-9]{12})\.json$`)
 
 func entryName(v pipeline.Version) string { return fmt.Sprintf("%s/%012d.json", logDir, v) }
 
-// log is what was read of _log. Its objects never change, so each is read once.
-type log struct {
-	mu      sync.Mutex
-	entries []*entry // of versions 1, 2, ...
-	sum     string   // SHA-256 of the last one's bytes
-}
-
-// entries reads the log up to its head. A version that is missing between others
-// is an error, never a shorter log.
-func (l *Lake) entries(ctx context.Context) ([]*entry, error) {
-	l.log.mu.Lock()
-	defer l.log.mu.Unlock()
-	head, err := l.head()
-	if err != nil {
-		return nil, err
-	}
-	if known := pipeline.Version(len(l.log.entries)); head < known {
-		return nil, fmt.Errorf("the log in %s ends at version %d, and %d was there before: restore %s from a backup",
-			l.store.path(logDir), head, known, l.store.path(entryName(known)))
-	}
-	for v := pipeline.Version(len(l.log.entries)) + 1; v <= head; v++ {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		body, err := l.store.read(entryName(v))
-		if err != nil {
-			return nil, err
-		}
-		e, err := decodeEntry(body, v, l.log.sum)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", l.store.path(entryName(v)), err)
-		}
-		l.log.entries = append(l.log.entries, e)
-		l.log.sum = hashOf(body)
-	}
-	return l.log.entries[:head:head], nil
-}
-
-// head is the newest version, 0 when there is none.
-func (l *Lake) head() (pipeline.Version, error) {
+// newest is the number of the newest version, 0 when there is none.
+func (l *Lake) newest() (pipeline.Version, error) {
 	names, err := l.store.list(logDir)
 	if err != nil {
 		return 0, err
@@ -146,6 +108,9 @@ func (e *entry) check(v pipeline.Version) error {
 	if e.Run.Started.IsZero() || e.Ended.IsZero() {
 		return errors.New("it has no times")
 	}
+	if err := e.Checkpoint.check(v); err != nil {
+		return err
+	}
 	for _, f := range e.Add {
 		at, err := checkFile(f)
 		if err != nil {
@@ -208,63 +173,4 @@ func (e *entry) encode() ([]byte, error) {
 func hashOf(body []byte) string {
 	sum := sha256.Sum256(body)
 	return hex.EncodeToString(sum[:])
-}
-
-// live is a data file of a snapshot.
-type live struct {
-	pipeline.File
-	run     string    // that wrote it, or gave the same bytes again last
-	started time.Time // when that run started
-}
-
-// state is what the log adds up to at one version.
-type state struct {
-	version pipeline.Version
-	files   map[string]live             // by path
-	runs    map[string]pipeline.Version // by run id
-}
-
-// fold adds up log entries. An entry that does not fit what came before is an
-// error.
-func fold(entries []*entry) (*state, error) {
-	s := &state{files: map[string]live{}, runs: map[string]pipeline.Version{}}
-	for _, e := range entries {
-		if err := s.apply(e); err != nil {
-			return nil, fmt.Errorf("%s: %w", entryName(e.Version), damaged(err))
-		}
-	}
-	return s, nil
-}
-
-func (s *state) apply(e *entry) error {
-	v, known := s.runs[e.Run.ID]
-	if known && e.Kind == kindRun {
-		return fmt.Errorf("run %s is already in version %d", e.Run.ID, v)
-	}
-	if !known && e.Kind == kindReplay {
-		return fmt.Errorf("it replays run %s, which is in no version", e.Run.ID)
-	}
-	for _, p := range e.Remove {
-		if _, there := s.files[p]; !there {
-			return fmt.Errorf("it removes %s, which is not live", p)
-		}
-		delete(s.files, p)
-	}
-	for _, p := range e.Keep {
-		f, there := s.files[p]
-		if !there {
-			return fmt.Errorf("it keeps %s, which is not live", p)
-		}
-		f.run, f.started = e.Run.ID, e.Run.Started
-		s.files[p] = f
-	}
-	for _, f := range e.Add {
-		if _, there := s.files[f.Path]; there {
-			return fmt.Errorf("it adds %s, which is live already", f.Path)
-		}
-		s.files[f.Path] = live{File: f, run: e.Run.ID, started: e.Run.Started}
-	}
-	s.version = e.Version
-	s.runs[e.Run.ID] = e.Version
-	return nil
 }

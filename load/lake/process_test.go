@@ -60,7 +60,7 @@ func child(t *testing.T, what, dir string, number int) *exec.Cmd {
 
 // memoryDir is a directory in memory where there is one: the tests of processes
 // are about what is visible, not about what is durable.
-func memoryDir(t *testing.T) string {
+func memoryDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "seatlake-test-")
 	if err != nil {

@@ -60,13 +60,13 @@ func (l *Lake) Resume(ctx context.Context, tenantID string, fits func(pipeline.R
 
 // lastRun is the id of the tenant's run that started last of the committed ones.
 func (l *Lake) lastRun(ctx context.Context, tenantID string) (id string, err error) {
-	entries, err := l.entries(ctx)
+	s, err := l.head(ctx)
 	if err != nil {
 		return "", err
 	}
-	for _, e := range entries {
-		if e.Run.TenantID == tenantID {
-			id = max(id, e.Run.ID)
+	for _, c := range s.commits {
+		if c.tenant == tenantID {
+			id = max(id, c.run)
 		}
 	}
 	return id, nil

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -55,28 +54,50 @@ type Commit struct {
 // Snapshot reads the log up to a version; 0 is the newest. The error of a lake
 // without commits is ErrEmpty.
 func (l *Lake) Snapshot(ctx context.Context, v pipeline.Version) (*Snapshot, error) {
-	entries, err := l.entries(ctx)
+	s, err := l.head(ctx)
 	if err != nil {
 		return nil, err
 	}
-	head := pipeline.Version(len(entries))
 	switch {
-	case head == 0:
+	case s.version == 0:
 		return nil, ErrEmpty
-	case v < 0 || v > head:
-		return nil, fmt.Errorf("version %d does not exist: the lake has versions 1 to %d", v, head)
-	case v > 0:
-		entries = entries[:v]
+	case v < 0 || v > s.version:
+		return nil, fmt.Errorf("version %d does not exist: the lake has versions 1 to %d", v, s.version)
+	case v == 0:
+		v = s.version
 	}
-	s, err := fold(entries)
+	last, err := l.at(ctx, &s, v)
 	if err != nil {
 		return nil, err
 	}
-	last := entries[len(entries)-1]
 	return &Snapshot{
 		Version: last.Version, RunID: last.Run.ID, Ended: last.Ended, Notices: last.Notices,
-		Files: s.byTable(), Coverage: coverage(entries), State: cursors(entries), store: l.store,
+		Files: s.byTable(), Coverage: s.covered(), State: s.state(), store: l.store,
 	}, nil
+}
+
+// at gives the log object of a version, and puts the state at that version in the
+// place of a later one. Only a version before the checkpoint makes it read the
+// whole log.
+func (l *Lake) at(ctx context.Context, s **state, v pipeline.Version) (*entry, error) {
+	l.log.mu.Lock()
+	before := l.log.base != nil && v <= l.log.base.version
+	l.log.mu.Unlock()
+	if before {
+		if _, err := l.entries(ctx); err != nil {
+			return nil, err
+		}
+	}
+	l.log.mu.Lock()
+	defer l.log.mu.Unlock()
+	if v < (*s).version {
+		var err error
+		if *s, err = l.log.upTo(v); err != nil {
+			return nil, err
+		}
+	}
+	n := len(l.log.entries) - int(l.log.version()-v)
+	return l.log.entries[n-1], nil
 }
 
 // Paths is the absolute paths of a table's live files, sorted.
@@ -103,20 +124,20 @@ func (l *Lake) Commits(ctx context.Context) ([]Commit, error) {
 
 // AsOf is the newest version whose run had ended at t.
 func (l *Lake) AsOf(ctx context.Context, t time.Time) (pipeline.Version, error) {
-	entries, err := l.entries(ctx)
+	s, err := l.head(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if len(entries) == 0 {
+	if s.version == 0 {
 		return 0, ErrEmpty
 	}
-	for _, e := range slices.Backward(entries) {
-		if !e.Ended.After(t) {
-			return e.Version, nil
+	for i, c := range slices.Backward(s.commits) {
+		if !c.ended.After(t) {
+			return pipeline.Version(i + 1), nil
 		}
 	}
 	return 0, fmt.Errorf("the lake has no version as of %s: its first run ended at %s",
-		t.UTC().Format(time.RFC3339), entries[0].Ended.UTC().Format(time.RFC3339))
+		t.UTC().Format(time.RFC3339), s.commits[0].ended.Format(time.RFC3339))
 }
 
 func (s *state) byTable() map[string][]pipeline.File {
@@ -130,39 +151,26 @@ func (s *state) byTable() map[string][]pipeline.File {
 	return m
 }
 
-func coverage(entries []*entry) []TenantCoverage {
-	type key struct{ tenant, table string }
-	newest := map[key]TenantCoverage{}
-	for _, e := range byStart(entries) {
-		for _, c := range e.Coverage {
-			newest[key{e.Run.TenantID, c.Table}] = TenantCoverage{
-				TenantID: e.Run.TenantID, Tenant: e.Run.Tenant, RunID: e.Run.ID,
-				SnapshotDate: e.Run.Started.UTC().Format(time.DateOnly), Version: e.Version, Coverage: c,
-			}
-		}
+// covered is the newest coverage of every tenant and table, sorted by both.
+func (s *state) covered() []TenantCoverage {
+	all := make([]TenantCoverage, 0, len(s.coverage))
+	for _, c := range s.coverage {
+		all = append(all, c.TenantCoverage)
 	}
-	return slices.SortedFunc(maps.Values(newest), func(a, b TenantCoverage) int {
+	slices.SortFunc(all, func(a, b TenantCoverage) int {
 		return cmp.Or(cmp.Compare(a.TenantID, b.TenantID), cmp.Compare(a.Table, b.Table))
 	})
-}
-
-// cursors is the newest state of every tenant and source, newest as for coverage.
-func cursors(entries []*entry) map[string]map[string]json.RawMessage {
-	all := map[string]map[string]json.RawMessage{}
-	for _, e := range byStart(entries) {
-		for source, cursor := range e.State {
-			if all[e.Run.TenantID] == nil {
-				all[e.Run.TenantID] = map[string]json.RawMessage{}
-			}
-			all[e.Run.TenantID][source] = cursor
-		}
-	}
 	return all
 }
 
-// byStart is the entries in the order their runs started, then of their versions.
-func byStart(entries []*entry) []*entry {
-	sorted := slices.Clone(entries)
-	slices.SortStableFunc(sorted, func(a, b *entry) int { return a.Run.Started.Compare(b.Run.Started) })
-	return sorted
+// state is the newest cursors, by tenant and by source.
+func (s *state) state() map[string]map[string]json.RawMessage {
+	all := map[string]map[string]json.RawMessage{}
+	for at, c := range s.cursors {
+		if all[at.tenant] == nil {
+			all[at.tenant] = map[string]json.RawMessage{}
+		}
+		all[at.tenant][at.source] = c.cursor
+	}
+	return all
 }

@@ -112,11 +112,7 @@ func (t *transaction) commit(ctx context.Context, c pipeline.Commit) (pipeline.V
 		return 0, err
 	}
 	for {
-		entries, err := t.lake.entries(ctx)
-		if err != nil {
-			return 0, err
-		}
-		s, err := fold(entries)
+		s, err := t.lake.head(ctx)
 		if err != nil {
 			return 0, err
 		}
@@ -140,7 +136,7 @@ func (t *transaction) commit(ctx context.Context, c pipeline.Commit) (pipeline.V
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		err = t.append(entries, e)
+		err = t.lake.append(t.scratch, s, e)
 		switch {
 		case err == nil:
 			return e.Version, nil
@@ -182,36 +178,16 @@ func (t *transaction) repair(s *state, keep []string) error {
 	return nil
 }
 
-// append puts the entry behind the entries it was planned for.
-func (t *transaction) append(before []*entry, e *entry) error {
-	if len(before) > 0 {
-		body, err := t.lake.store.read(entryName(e.Parent))
-		if err != nil {
-			return err
-		}
-		e.ParentSHA256 = hashOf(body)
-	}
-	body, err := e.encode()
-	if err != nil {
-		return err
-	}
-	// What cannot be read back must not be written: it would close the lake.
-	if _, err := decodeEntry(body, e.Version, e.ParentSHA256); err != nil {
-		return fmt.Errorf("commit of run %s: %w", t.run.ID, err)
-	}
-	return t.scratch.putNew(entryName(e.Version), body)
-}
-
 // find looks in the log for an entry whose answer may be lost, and makes it
 // durable there.
 func (t *transaction) find(ctx context.Context, lost *entry) (pipeline.Version, bool) {
-	entries, err := t.lake.entries(context.WithoutCancel(ctx))
+	s, err := t.lake.head(context.WithoutCancel(ctx))
 	if err != nil {
 		return 0, false
 	}
-	for _, e := range entries {
-		if e.Version >= lost.Version && e.Run.ID == t.run.ID && e.Kind == lost.Kind {
-			return e.Version, t.lake.store.syncDirs(logDir) == nil
+	for v := lost.Version; v <= s.version; v++ {
+		if c := s.commits[v-1]; c.run == t.run.ID && c.kind == lost.Kind {
+			return v, t.lake.store.syncDirs(logDir) == nil
 		}
 	}
 	return 0, false
