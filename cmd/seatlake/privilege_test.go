@@ -25,7 +25,7 @@ func TestLeastPrivilege(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := graphsim.Options{Seed: 21, Users: 60, SignIns: 400, Now: scriptNow}
+	options := graphsim.Options{Seed: 21, Users: 60, SignIns: 400, NonInteractiveSignIns: 300, Now: scriptNow}
 	whole := readTables(t, fed, options)
 
 	for _, needs := range permissions {
@@ -75,7 +75,7 @@ func readTables(t *testing.T, fed map[string][]string, o graphsim.Options) map[s
 	if err != nil {
 		t.Fatal(err)
 	}
-	lake := runAgainst(t, tenant)
+	lake := runAgainst(t, tenant, readClients)
 	out := map[string][][]string{}
 	for _, name := range slices.Concat(slices.Collect(maps.Values(fed))...) {
 		out[name] = lake.query("select * from " + name + " order by all")
