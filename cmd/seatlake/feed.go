@@ -38,6 +38,7 @@ func (o *feeding) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.tenant, "tenant", "", "of the tenant of this `name` only")
 	cmd.Flags().StringArrayVar(&o.template, "template", nil, "the target's own empty `file`, whose header, worksheet and column order are kept; one for each file of the feed")
 	cmd.Flags().StringVar(&o.mapping, "mapping", "", "a CSV `file` (column,is,mandatory) that says what the template's columns are")
+	cmd.Flags().DurationVar(&o.maxAge, "max-age", 7*24*time.Hour, "how old a position may be, to the day")
 	cmd.Flags().StringArrayVar(&o.set, "set", nil, "what a column says where the lake has no value, as `COLUMN=TEXT`; may be repeated")
 }
 
@@ -81,7 +82,6 @@ is 3.`,
 	cmd.Flags().StringVar(&o.format, "format", "", "csv, xlsx or parquet; the template's, else the profile's first")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "", "write into this `directory`, or to this file when the feed is one")
 	cmd.Flags().BoolVar(&o.allowGaps, "allow-gaps", false, "write although sources were not read whole or positions are old")
-	cmd.Flags().DurationVar(&o.maxAge, "max-age", 7*24*time.Hour, "how old a position may be, to the day")
 	cmd.Flags().BoolVar(&o.onlyChanges, "only-changes", false, "write only the rows that are new or changed since the last delivery")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "write although many rows are gone")
 	cmd.AddCommand(a.feedListCommand(), a.feedDiffCommand(), a.feedHistoryCommand())
@@ -148,29 +148,40 @@ func (a *app) openDelivery(ctx context.Context, profile string, o feeding) (*del
 		d.gaps = append(d.gaps, fmt.Sprintf("the marts are of version %d, and the lake is at version %d: bring them up to it with `seatlake build`", snapshot.Version, newest.Version))
 	}
 	d.opened = &opened{inputs: inputs(cfg, snapshot), gold: d.marts.Paths()}
-	if o.tenant != "" {
-		if d.of, err = d.tenantNamed(ctx, o.tenant); err != nil {
-			return nil, err
-		}
-		d.name += "." + d.of
+	if err := d.findTenants(ctx, cfg); err != nil {
+		return nil, err
 	}
 	return d, d.findGaps(ctx)
 }
 
-// tenantNamed is the directory id of a tenant of the marts.
-func (d *delivery) tenantNamed(ctx context.Context, name string) (string, error) {
+// findTenants finds the chosen tenant in the marts, or makes it a gap that a
+// configured one is not there.
+func (d *delivery) findTenants(ctx context.Context, cfg *Config) error {
 	rows, err := d.opened.only("coverage").values(ctx, "select tenant_id, max(tenant_name) from coverage group by 1 order by 2, 1")
 	if err != nil {
-		return "", err
+		return err
 	}
 	var names []string
 	for _, row := range rows {
-		if row[1] == name || row[0] == name {
-			return row[0].(string), nil
+		r := factRow(row)
+		names = append(names, r.text(1))
+		if d.tenant == r.text(1) || d.tenant == r.text(0) {
+			d.of = r.text(0)
 		}
-		names = append(names, fmt.Sprint(row[1]))
 	}
-	return "", usage("--tenant %s is not in the marts; they have: %s", name, strings.Join(names, ", "))
+	switch {
+	case d.of != "":
+		d.name += "." + d.of
+	case d.tenant != "":
+		return usage("--tenant %s is not in the marts; they have: %s", d.tenant, strings.Join(names, ", "))
+	default:
+		for _, t := range cfg.Tenants {
+			if !slices.Contains(names, t.Name) {
+				d.gaps = append(d.gaps, fmt.Sprintf("%s: the marts have nothing of it: read it with `seatlake run --tenant %s`, or feed the others one by one with --tenant", t.Name, t.Name))
+			}
+		}
+	}
+	return nil
 }
 
 // findGaps names the sources of the feed's figures that were not read whole.

@@ -101,6 +101,7 @@ func (d *delivery) diff(ctx context.Context, r reading) error {
 	if err != nil {
 		return err
 	}
+	d.findAge(facts)
 	made, last, record, err := d.build(facts)
 	if err != nil {
 		return err

@@ -51,7 +51,7 @@ func (f *Facts) lines(include func(*Position) bool) ([]line, []string) {
 				notices = append(notices, fmt.Sprintf("%s: %s: the term on line %d pays for %d units, and the tenant has %d of them; the feed has %d",
 					p.Tenant, p.Product, t.Line, t.Quantity, n, n))
 			}
-			if n == 0 {
+			if n <= 0 {
 				continue
 			}
 			left -= n

@@ -15,7 +15,7 @@ func snowLicenses() *Profile {
 				{Name: "SKU (stock keeping unit)", Field: "part_number", Kind: Text, Required: true, Labels: []string{"SKU"}, Source: "license_positions.sku_part_number"},
 				{Name: "Legal organisation", Kind: Text, Required: true, Labels: []string{"Legal organization"}, Source: "the organisation's name in Snow, which no tenant knows"},
 				{Name: "Purchase date", Field: "effective_date", Kind: Day, Required: true, Source: "license_costs.effective_date; units without a term have none"},
-				{Name: "Metric", Field: "metric", Kind: Text, Required: true, Else: "Users", Source: "Users"},
+				{Name: "Metric", Field: "metric", Kind: Text, Required: true, Else: "Users", Source: "Users, unless --set says otherwise"},
 				{Name: "Quantity", Field: "quantity", Kind: Whole, Required: true, Source: "license_positions.entitled_units, divided among the terms"},
 				{Name: "Purchase price", Field: "annual_total", Kind: Money, Source: "license_costs.annual_spend, in proportion of the units"},
 				{Name: "Purchase currency", Field: "currency", Kind: Text, Source: "license_costs.currency"},

@@ -277,6 +277,59 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
+// Devices and what stands on them come back from the inventory sheets, and last uses
+// from those of usage.
+func TestRoundTripOfInventoryAndUsage(t *testing.T) {
+	t.Run("inventory", func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) {
+			facts := &feed.Facts{}
+			devices, software := map[string]bool{}, map[string]bool{}
+			for range rapid.IntRange(1, 6).Draw(t, "rows") {
+				n := feed.Installation{
+					TenantID: contoso, DeviceKey: fmt.Sprint("serial:", rapid.IntRange(1, 3).Draw(t, "device")), DeviceName: "PC", Kind: "per_user",
+					Product: rapid.StringMatching("[=+@ä]?[a-c]").Draw(t, "product"), Version: rapid.SampledFrom([]string{"", "1", "-2"}).Draw(t, "version"), User: "u",
+				}
+				facts.Installations = append(facts.Installations, n)
+				devices[n.DeviceKey], software[n.DeviceKey+"|"+n.Product+"|"+n.Version] = true, true
+			}
+			format := rapid.SampledFrom([]feed.Format{feed.CSV, feed.CSV, feed.XLSX}).Draw(t, "format")
+			made := draw(t, "fnms-inventory", facts, format)
+			gotDevices, gotSoftware := map[string]bool{}, map[string]bool{}
+			for _, row := range readBack(t, &made.Sheets[0], format) {
+				gotDevices[row["ComputerID"]] = true
+			}
+			rows := readBack(t, &made.Sheets[1], format)
+			for _, row := range rows {
+				gotSoftware[row["ComputerID"]+"|"+row["DisplayName"]+"|"+row["Version"]] = true
+			}
+			if diff := cmp.Diff(devices, gotDevices) + cmp.Diff(software, gotSoftware); diff != "" || len(rows) != len(software) {
+				t.Fatalf("-inventory +feed: %s", diff)
+			}
+		})
+	})
+	t.Run("usage", func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) {
+			facts := tenancy().Draw(t, "facts")
+			made := draw(t, "servicenow-usage", facts, feed.CSV)
+			got, want := map[string]int{}, map[string]int{}
+			for _, row := range readBack(t, &made.Sheets[0], feed.CSV) {
+				if last := row["Last used time"]; last[:4] != row["Year"] || strings.TrimPrefix(last[5:7], "0") != row["Month"] {
+					t.Fatalf("month and year are not those of the last use: %v", row)
+				}
+				got[row["User"]+"|"+row["Product"]+"|"+row["Last used time"]]++
+			}
+			for _, a := range facts.Assignments {
+				if a.Class == "paid" && a.Evidence == "complete" && a.LastActivity != nil {
+					want[a.UPN+"|"+a.Product+"|"+a.LastActivity.Format(time.DateOnly)]++
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("-assignments +feed: %s", diff)
+			}
+		})
+	})
+}
+
 // roundTrip is a profile, the columns that give a SKU's part number, its name and a
 // figure, and the figure of the position that must come back.
 type roundTrip struct {

@@ -25,7 +25,7 @@ type Template struct {
 	comma     rune   // CSV: , ; or tab
 	newline   string // CSV: of the header's end
 	file      []byte // XLSX: the whole file
-	worksheet string // XLSX: the first one with a header
+	worksheet string // XLSX: the one with the header
 }
 
 const byteOrderMark = "\xef\xbb\xbf"
@@ -120,17 +120,21 @@ func readXLSXTemplate(content []byte) (*Template, error) {
 		return nil, fmt.Errorf("it is no spreadsheet that can be read: %w", err)
 	}
 	defer f.Close()
+	// The worksheet with the most columns is the one to fill; others hold instructions.
+	t := &Template{Format: XLSX, file: content}
 	for _, sheet := range f.GetSheetList() {
 		rows, err := f.GetRows(sheet, excelize.Options{RawCellValue: true})
 		if err != nil {
 			return nil, fmt.Errorf("its worksheet %s: %w", sheet, err)
 		}
-		if len(rows) > 0 && len(rows[0]) > 0 {
-			t := &Template{Format: XLSX, Header: rows[0], file: content, worksheet: sheet}
-			return t, t.check()
+		if len(rows) > 0 && len(rows[0]) > len(t.Header) {
+			t.Header, t.worksheet = rows[0], sheet
 		}
 	}
-	return nil, errors.New("no worksheet of it has a header in its first row")
+	if len(t.Header) == 0 {
+		return nil, errors.New("no worksheet of it has a header in its first row")
+	}
+	return t, t.check()
 }
 
 // check refuses a header whose columns cannot be told apart.

@@ -58,6 +58,9 @@ func xlsxTemplate(t *testing.T, worksheet string, rows ...[]any) []byte {
 	if err := f.SetSheetName("Sheet1", "Read me"); err != nil {
 		t.Fatal(err)
 	}
+	if err := f.SetCellStr("Read me", "A1", "How to fill in the other worksheet"); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := f.NewSheet(worksheet); err != nil {
 		t.Fatal(err)
 	}
