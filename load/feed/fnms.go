@@ -10,7 +10,9 @@ const (
 	maxLevel  = 64
 )
 
-var purchaseKey = []string{"tenant_id", "reference", "sequence"}
+// purchaseKey does not have the line's number, which shifts when a licence comes
+// under an old purchase.
+var purchaseKey = []string{"tenant_id", "reference", "sku_id", "ordinal"}
 
 // fnmsPurchases is the purchase order upload, whose columns are those of the
 // template that the customer downloads from the own server.

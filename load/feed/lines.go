@@ -16,6 +16,7 @@ type line struct {
 	Quantity  *int64 // nil when it is not known how many units the SKU has
 	Reference string // of the purchase
 	Sequence  int64  // of the line within the reference, from 1
+	Ordinal   int64  // of the line among those of its SKU within the reference, from 1
 	Comments  string
 }
 
@@ -83,12 +84,30 @@ func name(lines []line) {
 	slices.SortStableFunc(lines, func(a, b line) int {
 		return cmp.Or(cmp.Compare(a.Reference, b.Reference), cmp.Compare(a.TenantID, b.TenantID), cmp.Compare(a.SKUID, b.SKUID))
 	})
+	same := map[[2]string]int64{} // lines so far of a reference and a SKU
 	for i := range lines {
-		lines[i].Sequence = 1
-		if i > 0 && lines[i].Reference == lines[i-1].Reference {
-			lines[i].Sequence = lines[i-1].Sequence + 1
+		l := &lines[i]
+		l.Sequence = 1
+		if i > 0 && l.Reference == lines[i-1].Reference {
+			l.Sequence = lines[i-1].Sequence + 1
 		}
+		of := [2]string{l.Reference, l.SKUID}
+		same[of]++
+		l.Ordinal = same[of]
 	}
+}
+
+// tag is what the line is called where a name has to be its own and to stay. Lines
+// that come and go beside it do not change it.
+func (l *line) tag() string {
+	tag := l.Reference
+	if l.Term != nil && l.Term.PurchaseID != "" {
+		tag += "-" + l.Part()
+	}
+	if l.Ordinal > 1 {
+		tag += "-" + plain(l.Ordinal)
+	}
+	return tag
 }
 
 // grace says how many units are in their grace period; empty when none are.
@@ -121,7 +140,7 @@ func (l *line) comments() string {
 func (l *line) purchased() record {
 	r := record{
 		"tenant_id": l.TenantID, "tenant": l.Tenant, "sku_id": l.SKUID, "part_number": l.Part(), "product": l.Product,
-		"reference": l.Reference, "sequence": l.Sequence, "quantity": nil, "comments": l.Comments, "publisher": "Microsoft",
+		"reference": l.Reference, "sequence": l.Sequence, "ordinal": l.Ordinal, "asset_tag": l.tag(), "quantity": nil, "comments": l.Comments, "publisher": "Microsoft",
 		"description": l.Product, "units_each": int64(1), "purchase_type": "Software subscription",
 	}
 	if l.Quantity != nil {

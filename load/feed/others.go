@@ -23,20 +23,11 @@ func snowLicenses() *Profile {
 				{Name: "Subscription valid to", Field: "expiry_date", Kind: Day, Source: "the day before license_costs.ending_date"},
 				{Name: "Agreement number", Field: "contract", Kind: Text, Source: "license_costs.contract"},
 				{Name: "Vendor", Field: "vendor", Kind: Text, Source: "license_costs.vendor"},
-				{Name: "External ID", Field: "asset_tag", Kind: Text, Required: true, Source: "purchase order and line, the same in every delivery"},
+				{Name: "External ID", Field: "asset_tag", Kind: Text, Required: true, Source: "purchase number and part number, the same in every delivery"},
 				{Name: "Notes", Field: "comments", Kind: Text, Source: "grace period, payment frequency"},
 			},
 		}},
-		fill: func(f *Facts, o Options) (*filled, error) {
-			m, err := fillPurchases("licenses")(f, o)
-			if err != nil {
-				return nil, err
-			}
-			for _, r := range m.records["licenses"] {
-				r["asset_tag"] = plain(r["reference"]) + "-" + plain(r["sequence"])
-			}
-			return m, nil
-		},
+		fill: fillPurchases("licenses"),
 	}
 }
 

@@ -12,7 +12,7 @@ func serviceNowEntitlements() *Profile {
 		Sheets: []Sheet{{
 			Name: "entitlements", Worksheet: "Entitlements", Key: purchaseKey,
 			Columns: []Column{
-				{Name: "Asset tag", Field: "asset_tag", Kind: Text, Required: true, Source: "purchase order and line, the same in every delivery"},
+				{Name: "Asset tag", Field: "asset_tag", Kind: Text, Required: true, Source: "purchase number and part number, the same in every delivery"},
 				{Name: "Publisher part number", Field: "part_number", Kind: Text, Required: true, Source: "license_positions.sku_part_number"},
 				{Name: "Publisher", Field: "publisher", Kind: Text, Required: true, Source: "always Microsoft"},
 				{Name: "Product", Field: "product", Kind: Text, Required: true, Source: "license_positions.product_name"},
@@ -47,7 +47,6 @@ func fillEntitlements(f *Facts, _ Options) (*filled, error) {
 	for i := range lines {
 		l := &lines[i]
 		r := l.purchased()
-		r["asset_tag"] = l.Reference + "-" + plain(l.Sequence)
 		r["license_type"], r["metric_group"], r["license_metric"] = "Subscription", "Microsoft", "User Subscription"
 		if l.Term != nil {
 			r["purchase_id"] = l.Term.PurchaseID

@@ -181,7 +181,7 @@ func (s *Sheet) check(format Format, faults *Faults) {
 			faults.All = append(faults.All, Fault{s.Name, i + 2, ShownKey(row.Key), column, text})
 		}
 		if i > 0 && row.Key == s.Rows[i-1].Key {
-			fault(strings.Join(s.Key, ", "), "another row has the same key; tell the two apart with a purchase_id in the licence terms")
+			fault(strings.Join(s.Key, ", "), "another row has the same key")
 		}
 		for j, c := range s.Columns {
 			if text := c.check(row.Cells[j], format); text != "" {

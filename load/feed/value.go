@@ -19,10 +19,10 @@ type Kind string
 // The kinds of columns.
 const (
 	Text  Kind = "text"
-	Whole Kind = "whole" // int64
-	Money Kind = "money" // Decimal
-	Day   Kind = "day"   // time.Time
-	Flag  Kind = "flag"  // bool
+	Whole Kind = "number"        // int64
+	Money Kind = "money"         // Decimal
+	Day   Kind = "day"           // time.Time
+	Flag  Kind = "true or false" // bool
 )
 
 // Decimal is an exact decimal number as text, such as 12.50.
