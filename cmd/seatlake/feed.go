@@ -391,7 +391,7 @@ func (d *delivery) confirm(changes []feed.Change, last *feed.Snapshot, record *l
 			fmt.Fprintf(d.err, "  and %d more; `seatlake feed diff %s` lists all\n", removed-i, d.profile.Name)
 			break
 		}
-		fmt.Fprintln(d.err, "  "+c.Sheet+": "+c.Key)
+		fmt.Fprintln(d.err, "  "+c.Sheet+": "+c.Label)
 	}
 	if removed*100 > last.Live()*removalShare && !d.yes {
 		return fmt.Errorf("nothing was written: %d of %d rows are gone, more than %d percent; look at `seatlake feed diff %s`, and write with --yes if they are", removed, last.Live(), removalShare, d.profile.Name)

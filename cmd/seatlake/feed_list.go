@@ -113,7 +113,7 @@ func (d *delivery) diff(ctx context.Context, r reading) error {
 	}
 	rows := make([][]any, len(changes))
 	for i, c := range changes {
-		rows[i] = []any{c.What, c.Sheet, c.Key, strings.Join(c.Details, "; ")}
+		rows[i] = []any{c.What, c.Sheet, c.Label, strings.Join(c.Details, "; ")}
 	}
 	return d.printValues([]Column{{"change", "VARCHAR"}, {"file", "VARCHAR"}, {"row", "VARCHAR"}, {"what", "VARCHAR"}}, rows, r)
 }

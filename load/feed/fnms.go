@@ -14,6 +14,8 @@ const (
 // under an old purchase.
 var purchaseKey = []string{"tenant_id", "reference", "sku_id", "ordinal"}
 
+var purchaseLabel = []string{"tenant", "part_number", "reference"}
+
 // fnmsPurchases is the purchase order upload, whose columns are those of the
 // template that the customer downloads from the own server.
 func fnmsPurchases() *Profile {
@@ -21,7 +23,7 @@ func fnmsPurchases() *Profile {
 		Name: "fnms-purchases", Target: "Flexera ITAM / FlexNet Manager Suite: purchase order upload", Formats: []Format{CSV, XLSX}, Absent: Keeps,
 		Needs: []string{"graph_subscribed_skus", "license_terms"}, Template: MustUseTemplate,
 		Sheets: []Sheet{{
-			Name: "purchases", Key: purchaseKey,
+			Name: "purchases", Key: purchaseKey, Label: purchaseLabel,
 			Columns: []Column{
 				{Name: "Purchase Order No.", Field: "reference", Kind: Text, Labels: []string{"Purchase order number", "PurchaseOrderNo", "PO number", "PO no."}, Source: "license_costs.purchase_id, else M365-tenant-part number"},
 				{Name: "Purchase order line", Field: "sequence", Kind: Whole, Labels: []string{"Sequence number", "Line", "Line number", "Sequence no."}, Source: "counted within the purchase order"},
@@ -87,7 +89,7 @@ func fnmsPurchaseOrder() *Profile {
 		Name: "fnms-purchase-order", Target: "FlexNet Manager Suite business importer: purchase order", Formats: []Format{CSV}, Absent: Keeps,
 		Needs: []string{"graph_subscribed_skus", "license_terms"}, Template: MayUseTemplate,
 		Sheets: []Sheet{{
-			Name: "PurchaseOrder", Key: purchaseKey, byCurrency: true,
+			Name: "PurchaseOrder", Key: purchaseKey, Label: purchaseLabel, byCurrency: true,
 			Columns: []Column{
 				{Name: "BusinessUnit", Kind: Text, Max: maxLevels, Level: maxLevel, Source: "empty"},
 				{Name: "Category", Kind: Text, Max: maxLevels, Level: maxLevel, Source: "empty"},
@@ -131,7 +133,7 @@ func fnmsLicense() *Profile {
 		Name: "fnms-license", Target: "FlexNet Manager Suite business importer: licence", Formats: []Format{CSV}, Absent: Keeps,
 		Needs: []string{"graph_subscribed_skus"}, Template: MayUseTemplate,
 		Sheets: []Sheet{{
-			Name: "License", Key: []string{"tenant_id", "sku_id"},
+			Name: "License", Key: []string{"tenant_id", "sku_id"}, Label: []string{"tenant", "part_number"},
 			Columns: []Column{
 				{Name: "BusinessUnit", Kind: Text, Max: maxLevels, Level: maxLevel, Source: "empty"},
 				{Name: "Category", Kind: Text, Max: maxLevels, Level: maxLevel, Source: "empty"},
@@ -166,7 +168,7 @@ func fillLicenses(f *Facts, _ Options) (*filled, error) {
 			continue
 		}
 		r := record{
-			"tenant_id": p.TenantID, "sku_id": p.SKUID, "name": p.Product + " (" + p.Tenant + ")", "part_number": p.Part(), "publisher": "Microsoft",
+			"tenant_id": p.TenantID, "tenant": p.Tenant, "sku_id": p.SKUID, "name": p.Product + " (" + p.Tenant + ")", "part_number": p.Part(), "publisher": "Microsoft",
 			"license_type": "Named User", "is_subscription": true, "entitled": value(p.Entitled), "consumed": value(p.Consumed), "compliance": compliance(p),
 			"comments": p.grace(),
 		}

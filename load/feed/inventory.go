@@ -17,7 +17,7 @@ func fnmsInventory() *Profile {
 		Needs: []string{"inventory_installations"}, NeedsInstallations: true, Template: MayUseTemplate,
 		Sheets: []Sheet{
 			{
-				Name: "Computer", Worksheet: "Computer", Key: []string{"tenant_id", "computer"}, unknownEmpty: true,
+				Name: "Computer", Worksheet: "Computer", Key: []string{"tenant_id", "computer"}, Label: []string{"computer"}, unknownEmpty: true,
 				Columns: []Column{
 					{Name: "ComputerID", Field: "computer", Kind: Text, Required: true, Source: source("device_key")},
 					{Name: "ComputerName", Field: "computer_name", Kind: Text, Max: 256, Required: true, Source: source("device_name, else device_key")},
@@ -34,7 +34,7 @@ func fnmsInventory() *Profile {
 				},
 			},
 			{
-				Name: "InstallerEvidence", Worksheet: "InstallerEvidence", Key: []string{"tenant_id", "computer", "product", "version"}, unknownEmpty: true,
+				Name: "InstallerEvidence", Worksheet: "InstallerEvidence", Key: []string{"tenant_id", "computer", "product", "version"}, Label: []string{"computer", "product", "version"}, unknownEmpty: true,
 				Columns: []Column{
 					{Name: "ComputerID", Field: "computer", Kind: Text, Required: true, Source: source("device_key")},
 					{Name: "InstanceName", Kind: Text, Source: "empty: of databases only"},

@@ -9,7 +9,7 @@ func snowLicenses() *Profile {
 		Name: "snow-licenses", Target: "Snow License Manager and Snow Atlas: licence import", Formats: []Format{XLSX}, Absent: Keeps,
 		Needs: []string{"graph_subscribed_skus", "license_terms"}, Template: MayUseTemplate,
 		Sheets: []Sheet{{
-			Name: "licenses", Worksheet: "Licenses", Key: purchaseKey,
+			Name: "licenses", Worksheet: "Licenses", Key: purchaseKey, Label: purchaseLabel,
 			Columns: []Column{
 				{Name: "Application name", Field: "product", Kind: Text, Required: true, Source: "license_positions.product_name"},
 				{Name: "SKU (stock keeping unit)", Field: "part_number", Kind: Text, Required: true, Labels: []string{"SKU"}, Source: "license_positions.sku_part_number"},
@@ -38,7 +38,7 @@ func sam360() *Profile {
 		Name: "sam360", Target: "SAM360: Office 365 general licence details", Formats: []Format{CSV}, Absent: Deletes,
 		Needs: []string{"graph_subscribed_skus"},
 		Sheets: []Sheet{{
-			Name: "Office365LicenseDetails", Key: []string{"tenant_id", "sku_id"},
+			Name: "Office365LicenseDetails", Key: []string{"tenant_id", "sku_id"}, Label: []string{"tenant", "part_number"},
 			Columns: []Column{
 				{Name: "AccountName", Field: "tenant", Kind: Text, Required: true, Source: "the tenant's name in the configuration"},
 				{Name: "SkuPartNumber", Field: "part_number", Kind: Text, Required: true, Source: "license_positions.sku_part_number"},
@@ -102,7 +102,7 @@ func generic() *Profile {
 		NeedsHybrids: true,
 		Sheets: []Sheet{
 			{
-				Name: "license_positions", Worksheet: "license_positions", Key: []string{"tenant_id", "sku_id"},
+				Name: "license_positions", Worksheet: "license_positions", Key: []string{"tenant_id", "sku_id"}, Label: []string{"tenant", "part_number"},
 				Columns: []Column{
 					required(text("tenant_id", "tenant_id", "license_positions.tenant_id")),
 					required(text("tenant", "tenant", "the tenant's name in the configuration")),
@@ -130,7 +130,7 @@ func generic() *Profile {
 				},
 			},
 			{
-				Name: "license_terms", Worksheet: "license_terms", Key: []string{"tenant_id", "line"},
+				Name: "license_terms", Worksheet: "license_terms", Key: []string{"tenant_id", "line"}, Label: []string{"line", "purchase_id"},
 				Columns: []Column{
 					required(text("tenant_id", "tenant_id", "license_costs.tenant_id")),
 					{Name: "line", Field: "line", Kind: Whole, Required: true, Source: "license_costs.line"},
@@ -149,7 +149,7 @@ func generic() *Profile {
 				},
 			},
 			{
-				Name: "hybrid_positions", Worksheet: "hybrid_positions", Key: []string{"tenant_id", "family"},
+				Name: "hybrid_positions", Worksheet: "hybrid_positions", Key: []string{"tenant_id", "family"}, Label: []string{"tenant", "family"},
 				Columns: []Column{
 					required(text("tenant_id", "tenant_id", "hybrid_positions.tenant_id")),
 					required(text("tenant", "tenant", "the tenant's name in the configuration")),

@@ -10,7 +10,7 @@ func serviceNowEntitlements() *Profile {
 		Name: "servicenow-entitlements", Target: "ServiceNow SAM: entitlement import", Formats: []Format{XLSX, CSV}, Absent: Keeps,
 		Needs: []string{"graph_subscribed_skus", "license_terms"}, Template: MayUseTemplate,
 		Sheets: []Sheet{{
-			Name: "entitlements", Worksheet: "Entitlements", Key: purchaseKey,
+			Name: "entitlements", Worksheet: "Entitlements", Key: purchaseKey, Label: purchaseLabel,
 			Columns: []Column{
 				{Name: "Asset tag", Field: "asset_tag", Kind: Text, Required: true, Source: "purchase number and part number, the same in every delivery"},
 				{Name: "Publisher part number", Field: "part_number", Kind: Text, Required: true, Source: "license_positions.sku_part_number"},
@@ -81,7 +81,7 @@ func serviceNowSubscriptions() *Profile {
 		Name: "servicenow-subscriptions", Target: "ServiceNow SAM: software subscriptions (samp_sw_subscription)", Formats: []Format{XLSX, CSV}, Absent: Tombstone,
 		Needs: activitySources, NeedsAssignments: true, Template: MayUseTemplate,
 		Sheets: []Sheet{{
-			Name: "subscriptions", Worksheet: "Subscriptions", Key: []string{"tenant_id", "user_id", "sku_id"}, Ended: "active", EndedValue: "false",
+			Name: "subscriptions", Worksheet: "Subscriptions", Key: []string{"tenant_id", "user_id", "sku_id"}, Label: []string{"upn", "part_number"}, Ended: "active", EndedValue: "false",
 			Columns: []Column{
 				{Name: "Display name", Field: "product", Kind: Text, Required: true, Source: "license_assignments.product_name"},
 				{Name: "Publisher", Field: "publisher", Kind: Text, Required: true, Source: "always Microsoft"},
@@ -139,7 +139,7 @@ func serviceNowUsage() *Profile {
 		Name: "servicenow-usage", Target: "ServiceNow SAM: software usage (samp_sw_usage)", Formats: []Format{XLSX, CSV}, Absent: Keeps,
 		Needs: activitySources, NeedsAssignments: true, Template: MayUseTemplate,
 		Sheets: []Sheet{{
-			Name: "usage", Worksheet: "Usage", Key: []string{"tenant_id", "user_id", "sku_id"},
+			Name: "usage", Worksheet: "Usage", Key: []string{"tenant_id", "user_id", "sku_id"}, Label: []string{"upn", "part_number"},
 			Columns: []Column{
 				{Name: "Publisher", Field: "publisher", Kind: Text, Required: true, Source: "always Microsoft"},
 				{Name: "Product", Field: "product", Kind: Text, Required: true, Source: "license_assignments.product_name"},

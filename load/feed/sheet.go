@@ -13,6 +13,7 @@ type Sheet struct {
 	Worksheet string // in a spreadsheet; the template's own where there is one
 	Columns   []Column
 	Key       []string // fields that tell rows apart and find them again in the next delivery
+	Label     []string // fields that name a row to people
 	Rows      []Row    // sorted by key
 
 	// Ended is the field that a row marks as ended when it is gone, and what it says
@@ -50,6 +51,7 @@ type Column struct {
 // Row is a row of a sheet.
 type Row struct {
 	Key   string
+	Label string // for people
 	Cells []any  // as Columns
 	Ended string // day since when the row is gone and delivered as ended, 2006-01-02; empty for a row that is there
 
@@ -63,7 +65,7 @@ const keySeparator = "\x1f"
 func (s *Sheet) rows(records []record) []Row {
 	rows := make([]Row, len(records))
 	for i, r := range records {
-		rows[i] = Row{Key: s.key(r), Cells: make([]any, len(s.Columns))}
+		rows[i] = Row{Key: s.key(r), Label: s.label(r), Cells: make([]any, len(s.Columns))}
 		rows[i].currency, _ = r["currency"].(string)
 		for j, c := range s.Columns {
 			v := r[c.Field]
@@ -87,9 +89,15 @@ func (s *Sheet) key(r record) string {
 	return strings.Join(parts, keySeparator)
 }
 
-// ShownKey is a row's key for people.
-func ShownKey(key string) string {
-	return strings.Join(strings.FieldsFunc(key, func(c rune) bool { return string(c) == keySeparator }), " / ")
+// label names a row to people: what is known of its fields.
+func (s *Sheet) label(r record) string {
+	var parts []string
+	for _, f := range s.Label {
+		if text := plain(r[f]); text != "" {
+			parts = append(parts, text)
+		}
+	}
+	return strings.Join(parts, " / ")
 }
 
 // set puts what the caller gives where columns are empty.
@@ -133,7 +141,7 @@ func (s *Sheet) sort() {
 type Fault struct {
 	Sheet  string
 	Row    int    // of the file, the header being row 1
-	Key    string // for people
+	Label  string // of the row
 	Column string
 	Text   string // what is wrong, and how to mend it
 }
@@ -157,7 +165,7 @@ func (e *Faults) Error() string {
 		if rows[kind] == nil {
 			order = append(order, kind)
 		}
-		rows[kind] = append(rows[kind], fmt.Sprintf("row %d (%s)", f.Row, f.Key))
+		rows[kind] = append(rows[kind], fmt.Sprintf("row %d (%s)", f.Row, f.Label))
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "profile %s: %d cells would be refused or misread, so nothing was written:", e.Profile, len(e.All))
@@ -178,7 +186,7 @@ func (s *Sheet) check(format Format, faults *Faults) {
 	one := "" // currency of the first price
 	for i, row := range s.Rows {
 		fault := func(column, text string) {
-			faults.All = append(faults.All, Fault{s.Name, i + 2, ShownKey(row.Key), column, text})
+			faults.All = append(faults.All, Fault{s.Name, i + 2, row.Label, column, text})
 		}
 		if i > 0 && row.Key == s.Rows[i-1].Key {
 			fault(strings.Join(s.Key, ", "), "another row has the same key")

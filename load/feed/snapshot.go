@@ -28,6 +28,7 @@ type SheetSnapshot struct {
 // RowSnapshot is a row as text.
 type RowSnapshot struct {
 	Key   string   `json:"key"`
+	Label string   `json:"label"`
 	Cells []string `json:"cells"`           // as Columns; empty for what is not known
 	Ended string   `json:"ended,omitempty"` // day since when the row is only marked as ended, 2006-01-02
 }
@@ -47,7 +48,7 @@ func (f *Feed) Snapshot() *Snapshot {
 			for j, v := range row.Cells {
 				cells[j] = plain(v)
 			}
-			sheet.Rows = append(sheet.Rows, RowSnapshot{Key: row.Key, Cells: cells, Ended: row.Ended})
+			sheet.Rows = append(sheet.Rows, RowSnapshot{Key: row.Key, Label: row.Label, Cells: cells, Ended: row.Ended})
 		}
 		out.Sheets = append(out.Sheets, sheet)
 	}
@@ -151,18 +152,18 @@ func (s *Sheet) addEnded(last *SheetSnapshot, today time.Time) error {
 		if old.Ended != "" {
 			since, err := time.Parse(time.DateOnly, old.Ended)
 			if err != nil {
-				return fmt.Errorf("the last delivery's row %s: %w", ShownKey(old.Key), err)
+				return fmt.Errorf("the last delivery's row %s: %w", old.Label, err)
 			}
 			if ended = old.Ended; !today.Before(since.AddDate(0, 0, endedDays)) {
 				continue
 			}
 		}
-		row := Row{Key: old.Key, Ended: ended, Cells: make([]any, len(s.Columns))}
+		row := Row{Key: old.Key, Label: old.Label, Ended: ended, Cells: make([]any, len(s.Columns))}
 		for i, c := range s.Columns {
 			if j := slices.Index(last.Columns, c.Name); j >= 0 {
 				v, err := parse(old.Cells[j], c.Kind)
 				if err != nil {
-					return fmt.Errorf("the last delivery's row %s, column %s: %w", ShownKey(old.Key), c.Name, err)
+					return fmt.Errorf("the last delivery's row %s, column %s: %w", old.Label, c.Name, err)
 				}
 				row.Cells[i] = v
 			}
@@ -197,7 +198,7 @@ func parse(s string, k Kind) (any, error) {
 type Change struct {
 	Sheet   string
 	What    string   // added, changed, removed
-	Key     string   // for people
+	Label   string   // of the row, for people
 	Details []string // of a changed row: "column: before -> after"
 
 	key string
@@ -225,7 +226,7 @@ func Compare(last, now *Snapshot) []Change {
 		if old := last.sheet(name); old != nil {
 			for _, row := range old.Rows {
 				if _, is := after[row.Key]; !is && row.Ended == "" {
-					removed = append(removed, Change{Sheet: name, What: "removed", Key: ShownKey(row.Key), key: row.Key})
+					removed = append(removed, Change{Sheet: name, What: "removed", Label: row.Label, key: row.Key})
 				}
 			}
 		}
@@ -235,10 +236,10 @@ func Compare(last, now *Snapshot) []Change {
 				switch {
 				case row.Ended != "":
 				case !was:
-					added = append(added, Change{Sheet: name, What: "added", Key: ShownKey(row.Key), key: row.Key})
+					added = append(added, Change{Sheet: name, What: "added", Label: row.Label, key: row.Key})
 				default:
 					if details := differences(last.sheet(name).Columns, old, is.Columns, row.Cells); len(details) > 0 {
-						changed = append(changed, Change{Sheet: name, What: "changed", Key: ShownKey(row.Key), Details: details, key: row.Key})
+						changed = append(changed, Change{Sheet: name, What: "changed", Label: row.Label, Details: details, key: row.Key})
 					}
 				}
 			}
@@ -312,7 +313,7 @@ func Count(changes []Change, what string) int {
 }
 
 func (c Change) String() string {
-	s := c.What + " " + c.Sheet + ": " + c.Key
+	s := c.What + " " + c.Sheet + ": " + c.Label
 	if len(c.Details) > 0 {
 		s += " (" + strings.Join(c.Details, "; ") + ")"
 	}

@@ -55,9 +55,9 @@ func TestCompare(t *testing.T) {
 	facts.Positions = append(facts.Positions, position(fabrikam, "fabrikam", e5, "SPE_E5", "Microsoft 365 E5", "paid", "User", 1, 0, 0))
 	after := build(t, "sam360", facts, feed.Options{Last: before})
 	want := []string{
-		"removed Office365LicenseDetails: " + contoso + " / " + visio,
-		"changed Office365LicenseDetails: " + contoso + " / " + e3 + " (ActiveUnits: 80 -> 81)",
-		"added Office365LicenseDetails: " + fabrikam + " / " + e5,
+		"removed Office365LicenseDetails: contoso / VISIOCLIENT",
+		"changed Office365LicenseDetails: contoso / SPE_E3 (ActiveUnits: 80 -> 81)",
+		"added Office365LicenseDetails: fabrikam / SPE_E5",
 	}
 	if diff := cmp.Diff(want, changes(before, after.Snapshot())); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -92,7 +92,7 @@ func TestEndedSubscriptions(t *testing.T) {
 	if text := string(write(t, &first.Sheets[0], feed.CSV)); strings.Count(text, ended) != 1 {
 		t.Errorf("the row is not delivered as ended:\n%s", text)
 	}
-	key := contoso + " / u1 / " + e3
+	const key = "miriam@contoso.com / SPE_E3"
 	if diff := cmp.Diff([]string{"removed subscriptions: " + key}, changes(last, first.Snapshot())); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -142,7 +142,7 @@ func TestChangesAreAll(t *testing.T) {
 			s := feed.SheetSnapshot{Name: "s", Columns: []string{"a"}}
 			for i := range 6 {
 				if rapid.Bool().Draw(t, name) {
-					s.Rows = append(s.Rows, feed.RowSnapshot{Key: fmt.Sprint("k", i), Cells: []string{rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "cell")}})
+					s.Rows = append(s.Rows, feed.RowSnapshot{Key: fmt.Sprint("k", i), Label: fmt.Sprint("k", i), Cells: []string{rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "cell")}})
 				}
 			}
 			return &feed.Snapshot{Sheets: []feed.SheetSnapshot{s}}
@@ -159,9 +159,9 @@ func TestChangesAreAll(t *testing.T) {
 		for _, c := range feed.Compare(before, now) {
 			switch c.What {
 			case "removed":
-				delete(state, c.Key)
+				delete(state, c.Label)
 			default:
-				state[c.Key] = want[c.Key]
+				state[c.Label] = want[c.Label]
 			}
 		}
 		if diff := cmp.Diff(want, state); diff != "" {
