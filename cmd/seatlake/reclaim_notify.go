@@ -33,7 +33,7 @@ users' answers: reclaim.wait (5 days). seatlake sends no mail.`,
 				if err := writeFile(output, func(f *os.File) error { return reclaim.WriteMerge(f, p, asked) }); err != nil {
 					return err
 				}
-				fmt.Fprintf(a.out, "%d users are asked in %s. Their answers: seatlake reclaim answers %s ANSWERS.csv\n", len(asked), output, args[0])
+				fmt.Fprintf(a.out, "%d licences are asked about in %s. The answers: seatlake reclaim answers %s ANSWERS.csv\n", len(asked), output, args[0])
 				return nil
 			})
 		}),

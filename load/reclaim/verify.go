@@ -74,11 +74,7 @@ func (b *Book) verified(p *Reclamation, i *Item, why string, s *Summary, tell fu
 			return err
 		}
 	}
-	r := Result{Row: &i.Row, State: i.State, Reason: why}
-	if why != "" {
-		r.Cause = Unreadable
-	}
-	s.add(r, tell)
+	s.add(Result{Row: &i.Row, State: i.State, Reason: why}, tell)
 	return nil
 }
 
@@ -113,7 +109,7 @@ func (b *Book) shows(ctx context.Context, p *Reclamation, i *Item, t Tenant) (wh
 		}
 	}
 	if i.State == ClosedComplete && u.has(i.SKU) {
-		return "the user has the licence in another way", nil
+		return "the user has the licence again, or in another way", nil
 	}
 	return "", nil
 }
