@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// leaseDir holds a file per tenant that is being read.
+// leaseDir holds a file per tenant that is being read, or from which licences are taken.
 const leaseDir = "_lease"
 
-// Holder is who reads a tenant.
+// Holder is who has a tenant.
 type Holder struct {
 	Host    string    `json:"host"`
 	Process int       `json:"process"`
@@ -31,10 +31,10 @@ func (e *HeldError) Error() string {
 	if e.Holder.Process != 0 {
 		by = fmt.Sprintf("by process %d on %s since %s", e.Holder.Process, e.Holder.Host, e.Holder.Since.UTC().Format(time.RFC3339))
 	}
-	return fmt.Sprintf("tenant %s is being read %s: run again when that has ended, or let this run wait with --wait", e.TenantID, by)
+	return fmt.Sprintf("tenant %s is in use %s: run again when that has ended, or wait with --wait", e.TenantID, by)
 }
 
-// Lease is the right to read a tenant. It is a courtesy between processes, so that
+// Lease is the right to read a tenant, or to take licences from it. It is a courtesy between processes, so that
 // two do not spend the tenant's share of Graph's limits twice: what keeps commits
 // apart is the log. It ends with the process at the latest; where files cannot be
 // locked, every process gets one.
