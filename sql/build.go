@@ -2,9 +2,9 @@ package sql
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -164,23 +164,23 @@ func (e *engine) createCoverage(ctx context.Context, name, guids string, rows []
 	if err != nil {
 		return err
 	}
-	const atOnce = 50 // rows of a statement: planning one costs more than a row
-	for some := range slices.Chunk(rows, atOnce) {
-		var values []string
-		var args []any
-		for _, c := range some {
-			var observed any
-			if !c.Observed.IsZero() {
-				observed = c.Observed.UTC()
+	return e.append(ctx, "coverage_rows", "tenant_id, tenant_name, table_name, state, reason, observed_through, logical_date, run_id, snapshot_date",
+		"observed_at timestamp, row_count bigint", func(yield func([]driver.Value) bool) {
+			for _, c := range rows {
+				var observed driver.Value
+				if !c.Observed.IsZero() {
+					observed = c.Observed.UTC()
+				}
+				if !yield([]driver.Value{
+					c.TenantID, c.TenantName, c.Table, c.State, c.Reason, c.ObservedThrough, c.LogicalDate, c.RunID, c.SnapshotDate, observed, c.Rows,
+				}) {
+					return
+				}
 			}
-			values = append(values, "(lower(?), ?, ?, ?, nullif(?, ''), ?, cast(nullif(?, '') as date), cast(nullif(?, '') as date), ?, ?, cast(? as date))")
-			args = append(args, c.TenantID, c.TenantName, c.Table, c.State, c.Reason, observed, c.ObservedThrough, c.LogicalDate, c.Rows, c.RunID, c.SnapshotDate)
-		}
-		if err := e.exec(ctx, "insert into "+name+" values "+strings.Join(values, ", "), args...); err != nil {
-			return fmt.Errorf("coverage of %s: %w", some[0].TenantName, err)
-		}
-	}
-	return nil
+		},
+		"insert into "+name+` select cast(lower(tenant_id) as `+guids+`), tenant_name, table_name, state, nullif(reason, ''), observed_at,
+			cast(nullif(observed_through, '') as date), cast(nullif(logical_date, '') as date), row_count, run_id, cast(snapshot_date as date)
+			from coverage_rows`)
 }
 
 // build is a build under way.

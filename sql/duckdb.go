@@ -3,7 +3,10 @@ package sql
 import (
 	"context"
 	stdsql "database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"strconv"
 	"strings"
@@ -78,6 +81,31 @@ func (e *engine) Close() error {
 func (e *engine) exec(ctx context.Context, query string, args ...any) error {
 	_, err := e.conn.ExecContext(ctx, query, args...)
 	return err
+}
+
+// append puts rows into a table that lives as long as the statement that reads them:
+// texts, and then columns of other types. Many rows cost less so than as arguments.
+func (e *engine) append(ctx context.Context, table, texts, others string, rows iter.Seq[[]driver.Value], then string) error {
+	columns := strings.ReplaceAll(texts, ",", " varchar,") + " varchar, " + others
+	if err := e.exec(ctx, "create temp table "+table+" ("+columns+")"); err != nil {
+		return err
+	}
+	err := e.conn.Raw(func(c any) error {
+		appender, err := duckdb.NewAppender(c.(driver.Conn), "temp", "main", table)
+		if err != nil {
+			return err
+		}
+		for row := range rows {
+			if err = appender.AppendRow(row...); err != nil {
+				break
+			}
+		}
+		return errors.Join(err, appender.Close())
+	})
+	if err == nil {
+		err = e.exec(ctx, then)
+	}
+	return errors.Join(err, e.exec(ctx, "drop table "+table))
 }
 
 // count is the single integer that a query gives.

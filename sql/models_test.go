@@ -237,6 +237,14 @@ func coverageOf(t *testing.T, tenants []string, over []map[string]string, files 
 	for _, name := range files {
 		sources = append(sources, map[string]string{"table_name": name})
 	}
+	laid := map[string][]map[string]string{} // over the tenant's rows; of no tenant: over all
+	for _, o := range over {
+		tenant := o["tenant_id"]
+		if tenant != "" {
+			tenant = word(tenant)
+		}
+		laid[tenant] = append(laid[tenant], o)
+	}
 	var out []CoverageRow
 	for _, tenant := range tenants {
 		for _, s := range sources {
@@ -251,8 +259,8 @@ func coverageOf(t *testing.T, tenants []string, over []map[string]string, files 
 				row["logical_date"] = ""
 			}
 			absent := false
-			for _, o := range over {
-				if o["table_name"] != s["table_name"] || o["tenant_id"] != "" && word(o["tenant_id"]) != tenant {
+			for _, o := range slices.Concat(laid[""], laid[tenant]) {
+				if o["table_name"] != s["table_name"] {
 					continue
 				}
 				absent = o["state"] == "absent"
