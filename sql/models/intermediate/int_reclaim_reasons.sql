@@ -48,4 +48,8 @@ union all
 select tenant_id, user_id, sku_id, 'inactive' from held
 where not is_shared_mailbox and (activity_status = 'inactive' or (activity_status = 'never_active' and not never_signed_in))
 union all
+select h.tenant_id, h.user_id, h.sku_id, 'duplicate_entitlement'
+from held as h
+join {{ ref('license_overlaps') }} as o on o.tenant_id = h.tenant_id and o.user_id = h.user_id and o.sku_id = h.sku_id
+union all
 select tenant_id, user_id, sku_id, 'guest' from held where not is_shared_mailbox and is_guest

@@ -1,5 +1,6 @@
 -- Grain: one row per tenant, rule, SKU and currency: what is worth a look, with the query that lists its rows.
--- A unit is in one finding of kind saving at most, so that savings of one currency may be added up.
+-- Candidates, redundant licences and unassigned units are apart, so that their savings of one currency may be added up. A smaller
+-- licence or a cheaper suite is a choice beside them.
 with candidates as (
   select
     tenant_id,
@@ -15,7 +16,7 @@ with candidates as (
     currency,
     is_estimate
   from {{ ref('reclaim_candidates') }}
-  where license_class = 'paid' and (blocked_by is null or blocked_by in ('group_assigned', 'partial_evidence', 'partial_evidence,group_assigned'))
+  where license_class = 'paid' and reasons not like '%duplicate_entitlement%' and (blocked_by is null or blocked_by in ('group_assigned', 'partial_evidence', 'partial_evidence,group_assigned'))
 ),
 
 -- What is idle by a part of the evidence only may be in use, so that nobody knows what it would save.
@@ -112,7 +113,7 @@ said as (
       when 'reclaim_candidates' then ''' and blocked_by is null'
       when 'group_candidates' then ''' and blocked_by = ''group_assigned'''
       else ''' and blocked_by in (''partial_evidence'', ''partial_evidence,group_assigned'')'
-    end
+    end || ' and reasons not like ''%duplicate_entitlement%'''
   from taken_back
   union all
   select

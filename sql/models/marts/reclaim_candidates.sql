@@ -60,12 +60,16 @@ found as (
     l.reports_observed_through,
     l.log_observed_through,
     case when l.observed_through < u.as_of_date then l.observed_through else u.as_of_date end as observed_through,
-    l.evidence,
+    -- What other licences cover is not missed, however much of its use was measured.
+    case when o.sku_id is not null and o.needs_confirmation is null then 'complete' else l.evidence end as evidence,
+    o.covered_by,
+    o.needs_confirmation,
     h.hr_status,
     h.ended_date,
     y.deactivated_date,
     -- Somebody uses it, whatever the reason says: later than the last day, or in spite of there being nobody to use it.
     coalesce(case
+      when o.sku_id is not null and o.needs_confirmation is null then false
       when r.reason = 'hr_inactive' then l.last_activity_date > h.ended_date or cast(u.last_sign_in_at as date) > h.ended_date
       when r.reason = 'blocked_sign_in' then l.last_activity_date > y.deactivated_date
       when r.reason in ('absent_from_hr', 'guest') then l.activity_status = 'active'
@@ -85,6 +89,7 @@ found as (
   left join {{ ref('int_user_history') }} as y on y.tenant_id = r.tenant_id and y.user_id = r.user_id
   left join {{ ref('int_employees') }} as h on h.tenant_id = r.tenant_id and h.user_id = r.user_id
   left join {{ ref('int_shared_mailboxes') }} as m on m.tenant_id = r.tenant_id and m.user_id = r.user_id
+  left join {{ ref('license_overlaps') }} as o on o.tenant_id = r.tenant_id and o.user_id = r.user_id and o.sku_id = r.sku_id
   left join {{ ref('int_license_groups') }} as g on g.tenant_id = r.tenant_id and g.user_id = r.user_id and g.sku_id = r.sku_id
   left join {{ ref('int_protected_licenses') }} as p on p.tenant_id = r.tenant_id and p.user_id = r.user_id and p.sku_id = r.sku_id
 ),
@@ -98,6 +103,7 @@ blocked as (
       || case when is_too_new then ',too_new' else '' end
       || case when evidence = 'none' then ',not_measurable' when evidence = 'partial' then ',partial_evidence' else '' end
       || case when is_in_use then ',in_use' else '' end
+      || case when reason = 'duplicate_entitlement' and needs_confirmation is not null then ',needs_confirmation' else '' end
       || case when assigned_by is null or assigned_date is null then ',unknown_assignment' else '' end
       || case when assigned_by <> 'direct' then ',group_assigned' else '' end
       || coalesce(',' || mailbox_needs, ''),
@@ -170,8 +176,10 @@ select
     when not account_enabled then 'sign-in blocked' || coalesce(', first seen on ' || cast(deactivated_date as varchar), '') || '; '
     else ''
   end
+  || coalesce('covered by ' || covered_by || '; ', '')
+  || coalesce('to confirm: ' || needs_confirmation || '; ', '')
   || case
-    when evidence = 'none' then 'its use could not be measured'
+    when activity_status = 'not_measurable' then 'its use could not be measured'
     when last_activity_date is not null
       then coalesce(last_activity_service, 'signed in') || ' last on ' || cast(last_activity_date as varchar) || ', '
         || cast(days_since_last_activity as varchar) || ' days before ' || cast(last_activity_observed_through as varchar)
