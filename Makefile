@@ -22,6 +22,10 @@ test: ## run all tests
 sim: ## faults, deaths and tenants at random: SEEDS simulations (default 20) and 200 killed runs
 	go test ./cmd/seatlake -run '^(TestSimulation|TestKilledRunsGoOn)$$' -seeds $(or $(SEEDS),20) -kills 200 -timeout 60m -v
 
+.PHONY: properties
+properties: ## what holds for any tenant, on TENANTS random ones (default 10,000)
+	go test ./sql -run '^TestPropertiesOfManyTenants$$' -tenants $(or $(TENANTS),10000) -v
+
 .PHONY: vet
 vet: ## go vet
 	go vet ./...
@@ -40,7 +44,7 @@ golden: ## rewrite the expectations that tests compare to; review the diff
 	go test ./load/parquet ./sql ./cmd/seatlake -update
 
 .PHONY: check
-check: test vet lint generated ## the hook, the pull request and the release gate
+check: test properties vet lint generated ## the hook, the pull request and the release gate
 
 .PHONY: bench
 bench: ## run the benchmarks beside the code

@@ -12,7 +12,7 @@ import (
 	"seatlake/schemas"
 )
 
-var tenants = flag.Int("tenants", 10_000, "random tenants whose properties are checked")
+var tenants = flag.Int("tenants", 1_000, "random tenants whose properties are checked")
 
 // TestPropertiesOfManyTenants builds random small tenants in one lake, since a build
 // costs more than a tenant, and states what holds for each.
