@@ -32,9 +32,11 @@ told as (
     p.sku_id,
     p.service_plan_id,
     coalesce(n.service_plan_name, p.service_plan_name, p.service_plan_id) as service_plan_name,
-    coalesce(p.provisioning_status, '') <> 'Disabled' as is_provisioned
+    -- All plans of a SKU that ran out are Disabled; what it would give says the list all the same.
+    coalesce(p.provisioning_status, '') <> 'Disabled' or coalesce(k.capability_status, '') not in ('Enabled', 'Warning') as is_provisioned
   from {{ ref('stg_service_plans') }} as p
   join {{ ref('int_coverage') }} as c on c.tenant_id = p.tenant_id and c.logical_date = p.snapshot_date
+  join {{ ref('int_skus') }} as k on k.tenant_id = p.tenant_id and k.sku_id = p.sku_id
   left join catalog_names as n on n.service_plan_id = p.service_plan_id
   where c.table_name = 'graph_service_plans' and c.is_measured
 ),
