@@ -1,5 +1,5 @@
--- Grain: one row per user of the current snapshot and kind of desktop application: whether it is activated, and whether desktop
--- apps were used. What was not measured is null.
+-- Grain: one row per user to whom a rule offers a licence without some kind of desktop application, and that kind: whether it is
+-- activated, and whether desktop apps were used. What was not measured is null.
 with tenants as (
   select
     tenant_id,
@@ -16,8 +16,11 @@ patterns as (
   from {{ ref('activation_products') }}
 ),
 
-kinds as (
-  select distinct measure from {{ ref('activation_products') }} where measure is not null
+asked as (
+  select distinct h.tenant_id, h.user_id, p.unused as measure
+  from {{ ref('int_downgrade_plans') }} as p
+  join {{ ref('int_user_variants') }} as h on h.variant = p.variant
+  where p.unused like '%desktop'
 ),
 
 rows_of_today as (
@@ -46,13 +49,13 @@ activated as (
 )
 
 select
-  u.tenant_id,
-  u.user_id,
+  k.tenant_id,
+  k.user_id,
   k.measure,
   case when a.activations > 0 then a.activations when t.has_activations then coalesce(a.activations, 0) end as activations,
   case when k.measure = 'office_desktop' then g.uses_windows or g.uses_mac else false end as is_used
-from {{ ref('int_users') }} as u
+from asked as k
+join {{ ref('int_users') }} as u on u.tenant_id = k.tenant_id and u.user_id = k.user_id
 join tenants as t on t.tenant_id = u.tenant_id
 join {{ ref('int_user_usage') }} as g on g.tenant_id = u.tenant_id and g.user_id = u.user_id
-cross join kinds as k
 left join activated as a on a.tenant_id = u.tenant_id and a.upn_key = u.upn_key and a.measure = k.measure

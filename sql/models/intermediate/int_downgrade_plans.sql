@@ -15,7 +15,8 @@ offers as (
     and t.as_of_date >= coalesce(r.effective_date, date '1970-01-01')
     and t.as_of_date < coalesce(r.ending_date, date '2200-01-01')
   join {{ ref('int_sku_classes') }} as c on c.tenant_id = v.tenant_id and c.sku_id = lower(r.to_sku_id)
-  where c.assignment_class = 'user' and c.cloud = v.cloud
+  left join {{ ref('int_skus') }} as k on k.tenant_id = v.tenant_id and k.sku_id = lower(r.to_sku_id)
+  where c.assignment_class = 'user' and c.cloud = v.cloud and coalesce(k.is_managed, true)
 ),
 
 given as (
