@@ -1,13 +1,14 @@
 -- Grain: one row per tenant, product family and subject: a user who may use the desktop product, has activated it or has it
 -- installed; or a device with the product and no user. What was not measured is null.
+-- A device is one row of int_product_installs for each of its subjects.
 with installed as (
   select
     tenant_id,
     product_family,
     subject,
     subject_id,
-    count(distinct case when counts_devices then device_key end) as own_devices,
-    count(distinct case when not counts_devices then device_key end) as shared_devices,
+    count_if(counts_devices) as own_devices,
+    count_if(not counts_devices) as shared_devices,
     array_join(array_agg(distinct coalesce(device_name, device_key) order by coalesce(device_name, device_key)), ', ') as device_names,
     min_by(identity_rule, identity_confidence) as identity_rule,
     min(identity_confidence) as identity_confidence,

@@ -1,7 +1,9 @@
 -- Grain: one row per desktop installation of the tenant's current inventory (device x product x user of one file). A device
 -- is one over files: by its serial number, and by its name where a file has no number and one device of that name has.
 with current_rows as (
-  select i.*
+  select
+    i.*,
+    case when i.device_key not like 'serial:%' then i.device_name_key end as unnumbered_name_key
   from {{ ref('stg_inventory_installations') }} as i
   join {{ ref('int_hybrid_tenants') }} as t on t.tenant_id = i.tenant_id and t.inventory_date = i.snapshot_date
   where i.platform not in ('ios', 'android')
@@ -31,5 +33,4 @@ select
   i.install_date,
   i.last_used_date
 from current_rows as i
-left join numbered as n
-  on n.tenant_id = i.tenant_id and n.device_name_key = i.device_name_key and i.device_key not like 'serial:%'
+left join numbered as n on n.tenant_id = i.tenant_id and n.device_name_key = i.unnumbered_name_key
