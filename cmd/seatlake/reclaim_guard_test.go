@@ -15,7 +15,30 @@ import (
 
 	"seatlake/extract/graph"
 	"seatlake/extract/graph/graphsim"
+	"seatlake/load/lake"
 )
+
+// TestOneOfTwoAppliesIsRefused holds the tenant as another process does.
+func TestOneOfTwoAppliesIsRefused(t *testing.T) {
+	tenant := serve(t, graphsim.Options{Seed: 9, Users: 10, Now: scriptNow, Grant: []string{graph.WriteLicenses}})
+	l := newSimLake(t)
+	l.configure(map[string]*simTenant{"contoso": tenant})
+	sealed, _, _ := sealDirect(t, l, tenant)
+	lease, err := l.open().Lease(tenant.o.TenantID, lake.Holder{Host: "elsewhere", Process: 4711, Since: scriptNow})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := l.reclaim("apply", "--immediate", "--no-build", sealed).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "is in use by process 4711 on elsewhere") {
+		t.Errorf("the second apply: %v: %s", err, out)
+	}
+	if err := lease.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := l.reclaim("apply", "--immediate", "--no-build", sealed).CombinedOutput(); err != nil {
+		t.Errorf("apply afterwards: %v: %s", err, out)
+	}
+}
 
 // TestOnlyReclaimWrites runs every command there is against a tenant that would let it
 // write, and reads the tenant's log: nothing but reads came, and requests for tokens. A

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -64,7 +65,8 @@ func (l wireLicense) license() License {
 const userSelect = "$select=id,userPrincipalName,accountEnabled,usageLocation,assignedLicenses,licenseAssignmentStates"
 
 // User asks for one user by object id. The error of nobody is an *Error of status
-// 404. Where sign-in activity is denied, the rest is asked for without it.
+// 404. Where sign-in activity is denied, or not known, the rest is asked for without
+// it.
 func (c *Client) User(ctx context.Context, id string) (*User, error) {
 	path := "/v1.0/users/" + url.PathEscape(id) + "?" + userSelect
 	var wire struct {
@@ -88,7 +90,7 @@ func (c *Client) User(ctx context.Context, id string) (*User, error) {
 	var err error
 	if known {
 		err = c.object(ctx, "user", path+","+signInActivity, &wire)
-		if denied(err) {
+		if refusal, ok := errors.AsType[*Error](err); denied(err) || ok && refusal.Status == http.StatusBadRequest {
 			known = false
 			if err = c.object(ctx, "user", path, &wire); err == nil {
 				c.signInsDenied.Store(true)

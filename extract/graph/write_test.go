@@ -240,6 +240,37 @@ func TestWritesAgainstATenant(t *testing.T) {
 	}
 }
 
+// TestAUserIsReadWithoutSignInsWhereTheyAreDenied denies sign-in activity in both ways,
+// and asks for it no second time.
+func TestAUserIsReadWithoutSignInsWhereTheyAreDenied(t *testing.T) {
+	for _, code := range []int{400, 403} {
+		var asked []string
+		cloud := newCloud(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked = append(asked, r.URL.RawQuery)
+			if strings.Contains(r.URL.RawQuery, signInActivity) {
+				w.WriteHeader(code)
+				io.WriteString(w, `{"error":{"code":"Authorization_RequestDenied","message":"Insufficient privileges to complete the operation."}}`)
+				return
+			}
+			io.WriteString(w, `{"id":"`+strings.ToUpper(someUser)+`","accountEnabled":false,"assignedLicenses":[{"skuId":"`+strings.ToUpper(someSKU)+`","disabledPlans":[]}],
+				"licenseAssignmentStates":[{"skuId":"`+someSKU+`","assignedByGroup":null,"state":"Active","error":"None"}]}`)
+		}))
+		c := cloud.client()
+		for range 2 {
+			u, err := c.User(t.Context(), someUser)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if u.SignInsKnown || u.ID != someUser || *u.Enabled || u.Licenses[0].SKU != someSKU || u.Assignments[0].Group != "" {
+				t.Errorf("%d: %+v", code, u)
+			}
+		}
+		if len(asked) != 3 {
+			t.Errorf("%d: asked %q", code, asked)
+		}
+	}
+}
+
 func isNotFound(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Status == http.StatusNotFound
