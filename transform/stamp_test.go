@@ -53,6 +53,9 @@ func signInColumns() []string {
 
 func TestStampGivesTheTablesSchema(t *testing.T) {
 	for _, table := range schemas.All() {
+		if _, ok := table.Field("created_date_time"); table.Partition == "event_date" && !ok {
+			continue // its days are not those of events that Graph tells
+		}
 		t.Run(table.Name, func(t *testing.T) {
 			var fields []schemas.Field
 			for _, f := range table.Fields {

@@ -315,6 +315,7 @@ func FuzzJSONPage(f *testing.F) {
 func FuzzCSVPage(f *testing.F) {
 	f.Add(sheet("Kind,Is On,Last Activity Date", "a,True,2026-10-06"))
 	f.Add(sheet("Assigned Products,Tags", "\"A + B+C\",x+y"))
+	f.Add(" \n00000")
 	f.Add("Report Refresh Date,New\n\n2026-10-06,\"1\"\"\r\n2\",\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		sameCSV(t, t, report, text, 2, 7)

@@ -128,8 +128,8 @@ func (r *report) firstLine() (header []string, next int, err error) {
 	for i < r.end && (text[i] == '\r' || text[i] == '\n') {
 		i++
 	}
-	if i == r.end && r.cutAt(0) {
-		return nil, 0, errUnclosed
+	if len(bytes.TrimSpace(text[i:])) == 0 && r.cutAt(0) {
+		return nil, 0, errUnclosed // the page may begin behind this
 	}
 	if err := refuse(text, "a CSV report"); err != nil {
 		return nil, 0, err
