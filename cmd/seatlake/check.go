@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"seatlake/load/lake"
@@ -38,26 +37,6 @@ lists. Findings are printed with their cure. Exit status 4 when something is wro
 				return &statusError{code: exitCheckFailed, err: fmt.Errorf("%d of the lake's objects are wrong", wrong)}
 			}
 			fmt.Fprintln(a.out, "The lake is whole.")
-			return nil
-		}),
-	}
-}
-
-func (a *app) pruneCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "prune",
-		Short: "Remove raw pages past their retention and files that no commit lists",
-		Args:  cobra.NoArgs,
-		RunE: action(func(ctx context.Context, _ []string) error {
-			cfg, lk, err := a.openLake()
-			if err != nil {
-				return err
-			}
-			pruned, err := lk.Prune(ctx, lake.PruneOptions{RawOlderThan: a.now().Add(-cfg.Raw.Retain)})
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(a.out, "Removed the raw pages of %d runs and %d files that no commit lists, %s in all.\n", len(pruned.RawRuns), len(pruned.Orphans), humanize.Bytes(uint64(pruned.Bytes)))
 			return nil
 		}),
 	}

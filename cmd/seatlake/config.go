@@ -14,6 +14,7 @@ import (
 
 	"seatlake/extract/graph"
 	"seatlake/extract/graph/tokenstore"
+	"seatlake/load/lake"
 )
 
 // Config is a checked configuration: every value is present, in range and, where
@@ -30,7 +31,8 @@ type Config struct {
 	HR        string   // file of employees; empty for none
 	Reclaim   Reclaim
 	Raw       Raw
-	Catalog   string // file of a newer product catalogue; empty for the built-in one
+	Retain    lake.Retention // of old versions
+	Catalog   string         // file of a newer product catalogue; empty for the built-in one
 	DuckDB    DuckDB
 	Parallel  Parallel
 
@@ -211,6 +213,10 @@ licenses:
 raw:
   retain: 30d
   resume_within: 6h          # a run that was cut off goes on from its pages; 0 reads anew
+
+# How long old versions can be read (--as-of): the newest so many, and those of so many
+# days. Files that no kept version lists go two prunes later, a grace apart.
+# retain: {versions: 30, age: 400d, grace: 2d}
 
 # duckdb:
 #   memory_limit: 1GB

@@ -21,6 +21,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"seatlake/pipeline"
+
+	"seatlake/load/lake"
 )
 
 func load(path string, env func(string) (string, bool), secrets bool) (*Config, error) {
@@ -92,7 +94,7 @@ func (r *reader) config(text []byte) *Config {
 	if !ok {
 		return nil
 	}
-	keys := r.mapping(root, "lake", "tenants", "activity", "licenses", "inventory", "itam", "sources", "hr", "reclaim", "raw", "catalog", "duckdb", "parallel")
+	keys := r.mapping(root, "lake", "tenants", "activity", "licenses", "inventory", "itam", "sources", "hr", "reclaim", "raw", "retain", "catalog", "duckdb", "parallel")
 	c := &Config{
 		Path:      r.file,
 		Lake:      r.lake(keys["lake"]),
@@ -105,6 +107,7 @@ func (r *reader) config(text []byte) *Config {
 		HR:        r.hr(keys["hr"]),
 		Reclaim:   r.reclaim(keys["reclaim"]),
 		Raw:       r.raw(keys["raw"]),
+		Retain:    r.versions(keys["retain"]),
 		Catalog:   r.catalog(keys["catalog"]),
 		DuckDB:    r.duckdb(keys["duckdb"]),
 		Parallel:  r.parallel(keys["parallel"]),
@@ -737,6 +740,18 @@ func (r *reader) raw(p place) Raw {
 	return Raw{
 		Retain:       r.retention(keys["retain"], 30*24*time.Hour, "keeps nothing"),
 		ResumeWithin: r.retention(keys["resume_within"], 6*time.Hour, "takes up no run"),
+	}
+}
+
+// versions reads how long old versions stay. The defaults are those of somebody who
+// has not thought about it: more than a year, and a month of daily runs in any case.
+func (r *reader) versions(p place) lake.Retention {
+	const day = 24 * time.Hour
+	keys := r.mapping(p, "versions", "age", "grace")
+	return lake.Retention{
+		Versions: r.number(keys["versions"], 30, 1, 1_000_000),
+		Age:      r.retention(keys["age"], 400*day, "keeps by their number alone"),
+		Grace:    r.retention(keys["grace"], 2*day, "lets the next prune remove what this one marks"),
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"seatlake/load/lake"
 )
 
 const (
@@ -70,6 +72,7 @@ func TestLoadConfig(t *testing.T) {
 			Off:      []string{"non_interactive_sign_ins"},
 			Reclaim:  Reclaim{Policy: carefulPolicy},
 			Raw:      Raw{Retain: 30 * 24 * time.Hour, ResumeWithin: 6 * time.Hour},
+			Retain:   lake.Retention{Versions: 30, Age: 400 * 24 * time.Hour, Grace: 48 * time.Hour},
 			DuckDB:   DuckDB{MemoryLimit: "1GB"},
 			Parallel: Parallel{Tenants: 4},
 		}
@@ -110,6 +113,7 @@ inventory: [{file: installed.csv, mapping: sccm}, {file: macs.xlsx, mapping: mac
 itam: {legacy_licenses: old.csv}
 sources: {subscriptions: true, copilot_usage: false, non_interactive_sign_ins: true}
 raw: {retain: 2w, resume_within: 1h30m}
+retain: {versions: 7, age: 3w, grace: 1h}
 catalog: catalog.seatlake
 duckdb: {memory_limit: 1.5GiB, threads: 2}
 parallel: {tenants: 8}
@@ -150,6 +154,7 @@ parallel: {tenants: 8}
 			Off:      []string{"getMicrosoft365CopilotUsageUserDetail"},
 			Reclaim:  Reclaim{Policy: carefulPolicy},
 			Raw:      Raw{Retain: 14 * 24 * time.Hour, ResumeWithin: 90 * time.Minute},
+			Retain:   lake.Retention{Versions: 7, Age: 21 * 24 * time.Hour, Grace: time.Hour},
 			Catalog:  filepath.Join(dir, "catalog.seatlake"),
 			DuckDB:   DuckDB{MemoryLimit: "1.5GiB", Threads: 2},
 			Parallel: Parallel{Tenants: 8},
@@ -260,7 +265,7 @@ func TestFaults(t *testing.T) {
 		{"an unknown anchor is not quoted", edit("${SECRET}", "*hunter2"), "7: YAML: a value that begins with * or & is an alias or anchor, and this one is not known; quote it if it is text"},
 
 		{"a misspelt key has a suggestion", tenant + "licences: {}", "8: licences: is not a key; did you mean licenses?"},
-		{"a strange key has the list", tenant + "x: {}", "8: x: is not a key; here are lake, tenants, activity, licenses, inventory, itam, sources, hr, reclaim, raw, catalog, duckdb, parallel"},
+		{"a strange key has the list", tenant + "x: {}", "8: x: is not a key; here are lake, tenants, activity, licenses, inventory, itam, sources, hr, reclaim, raw, retain, catalog, duckdb, parallel"},
 		{"a key in a tenant has a suggestion", edit("name:", "nam:"), "2: tenants[0].nam: is not a key; did you mean name?\n2: tenants[0].name: is missing: a short name of your choice, such as contoso"},
 		{"a missing space is told, and the value is not", edit("client_secret: ${SECRET}", "client_secret: ${SECRET}\n      {client_secret:"+canary+"}: x"), "8: tenants[0].auth: a key must be text, not a mapping"},
 		{"a missing space in a flow mapping is told, and the value is not", "tenants: [{name: a, id: contoso.com, auth: {method: client_secret, client_id: " + clientID + ", client_secret:" + canary + "}}]",
@@ -329,10 +334,11 @@ func TestFaults(t *testing.T) {
 		{"a pattern is not empty", tenant + "licenses: {exclude: ['', ]}", "8: licenses.exclude[0]: is empty: a SKU id, a part number with *, or class:free and the like"},
 		{"a class is a class", tenant + "licenses: {exclude: ['class:cheap']}", `8: licenses.exclude[0]: "class:cheap" is not a licence class; class: goes with paid, free, trial, capacity`},
 
+		{"at least one version stays", tenant + "retain: {versions: 0}", "8: retain.versions: "},
 		{"a retention has a unit", tenant + "raw: {retain: 30}", `8: raw.retain: "30" has no unit; 30d and 12h are durations, 0 keeps nothing`},
 		{"a retention is a duration", tenant + "raw: {retain: forever}", `8: raw.retain: "forever" is not a duration; 30d and 12h are durations, 0 keeps nothing`},
 		{"some tenants are read side by side", tenant + "parallel: {tenants: 0}", "8: parallel.tenants: \"0\" is out of range; from 1 to 64 is possible"},
-		{"certificates are checked, whatever the file says", tenant + "tls: {insecure: true}", "8: tls: is not a key; here are lake, tenants, activity, licenses, inventory, itam, sources, hr, reclaim, raw, catalog, duckdb, parallel"},
+		{"certificates are checked, whatever the file says", tenant + "tls: {insecure: true}", "8: tls: is not a key; here are lake, tenants, activity, licenses, inventory, itam, sources, hr, reclaim, raw, retain, catalog, duckdb, parallel"},
 		{"memory is an amount", tenant + "duckdb: {memory_limit: '80%', threads: 0}", "8: duckdb.threads: \"0\" is out of range; from 1 to 1024 is possible\n8: duckdb.memory_limit: \"80%\" is not an amount of memory; 512MB, 1GB and 2GiB are"},
 
 		{"a variable elsewhere is not set", tenant + "lake: /srv/${UNSET}/${ALSO}", "8: lake: the environment variable UNSET is not set\n8: lake: the environment variable ALSO is not set"},

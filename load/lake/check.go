@@ -41,6 +41,7 @@ const (
 	cureReplay  = "restore the file from a backup, or remove it and repeat its run with `seatlake replay`"
 	cureBuild   = "make it again with `seatlake build`"
 	cureRepair  = "`seatlake check --repair` makes it again"
+	curePruned  = "remove it: `seatlake prune` makes it again"
 	curePrune   = "`seatlake prune` removes it once it is two days old"
 )
 
@@ -115,10 +116,19 @@ func (c *checker) info(name, problem, cure string) {
 	c.found = append(c.found, Finding{Info, c.lake.store.path(name), problem, cure})
 }
 
-// data checks the files of every version: the live ones by their bytes, those
-// that only older versions list by their size, and names those nobody lists.
+// data checks the files of every version that is kept: the live ones by their bytes,
+// those that only older versions list by their size, and names those nobody lists.
 func (c *checker) data(ctx context.Context, entries []*entry) error {
 	s, err := fold(entries)
+	if err != nil {
+		return err
+	}
+	retired, err := c.lake.retired()
+	if err != nil {
+		c.fault(retiredName, err.Error(), curePruned)
+		retired = &retirement{Oldest: 1}
+	}
+	kept, err := listedFrom(entries, retired.Oldest)
 	if err != nil {
 		return err
 	}
@@ -126,9 +136,10 @@ func (c *checker) data(ctx context.Context, entries []*entry) error {
 	for _, e := range entries {
 		for _, f := range e.Add {
 			listed[f.Path] = true
+			_, isKept := kept[f.Path]
 			if _, isLive := s.files[f.Path]; isLive {
 				err = c.file(ctx, f.Path, f.Size, f.Rows, f.SHA256, cureReplay)
-			} else {
+			} else if isKept {
 				err = c.size(f.Path, f.Size, cureReplay)
 			}
 			if err != nil {

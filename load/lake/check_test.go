@@ -162,7 +162,7 @@ func TestPrune(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(&Pruned{Orphans: []string{old}, Bytes: 1}, done); diff != "" {
+		if diff := cmp.Diff(&Pruned{Orphans: []string{old}, Bytes: 1, Oldest: 1}, done); diff != "" {
 			t.Errorf("pruned (-want +got):\n%s", diff)
 		}
 		for _, name := range []string{young, foreign} {
@@ -183,9 +183,9 @@ func TestPrune(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		done := new(Pruned)
-		if err := l.pruneOrphan(s, somePath, now.Add(-orphanAge), done); err != nil || len(done.Orphans) > 0 {
-			t.Errorf("pruned %+v, %v", done, err)
+		p := &pruning{lake: l, scratch: s}
+		if gone, err := p.take(somePath, now.Add(-orphanAge)); err != nil || gone {
+			t.Errorf("it is gone: %v, %v", gone, err)
 		}
 		if _, err := os.Stat(l.store.path(somePath)); err != nil {
 			t.Error(err)

@@ -3,6 +3,8 @@
 //
 //	lake.json                      the format and the lake's id
 //	_log/000000000001.json         one commit each, never changed
+//	_log/checkpoint/               what the log adds up to, now and then
+//	_log/retired.json              which versions are past their retention
 //	raw/<tenant>/<run>/<source>/   pages, byte for byte, and an index
 //	data/<table>/v<n>/...          Parquet, named by run and content
 //	gold/                          marts for tools that know no log

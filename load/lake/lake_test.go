@@ -49,7 +49,11 @@ func commitPlans(t testing.TB, l *Lake, run pipeline.Run, rows []pipelinetest.Pl
 }
 
 func tryPlans(t testing.TB, l *Lake, run pipeline.Run, rows []pipelinetest.Plan, days ...string) (pipeline.Version, error) {
-	tx, err := l.Begin(t.Context(), run)
+	return tryPlansIn(t, l, run, rows, days...)
+}
+
+func tryPlansIn(t testing.TB, d pipeline.Dataset, run pipeline.Run, rows []pipelinetest.Plan, days ...string) (pipeline.Version, error) {
+	tx, err := d.Begin(t.Context(), run)
 	if err != nil {
 		return 0, err
 	}

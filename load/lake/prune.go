@@ -13,7 +13,7 @@ import (
 	"seatlake/pipeline"
 )
 
-// PruneOptions says what may go. The zero value keeps all raw pages.
+// PruneOptions says what may go. The zero value keeps all raw pages and all versions.
 type PruneOptions struct {
 	// RawOlderThan removes the kept pages of runs that started before it.
 	RawOlderThan time.Time
@@ -21,56 +21,85 @@ type PruneOptions struct {
 	// OrphanAge is how long a data file that no commit lists is left alone, by
 	// the file system's clock; 0 means 48 hours, longer than any run takes.
 	OrphanAge time.Duration
+
+	// Retain says which versions can be read at Now; nil retires none.
+	Retain *Retention
+	Now    time.Time
+
+	// DryRun says what would go, and changes nothing.
+	DryRun bool
 }
 
-// Pruned is what Prune removed.
+// Pruned is what Prune removed and marked. Paths are relative to the lake.
 type Pruned struct {
-	RawRuns []string // paths, relative to the lake
-	Orphans []string // paths, relative to the lake
-	Bytes   int64    // of both
+	RawRuns []string
+	Orphans []string
+	Retired []string // files that no kept version lists, marked by an earlier prune
+	Bytes   int64    // of all three
+
+	Marked      []string // files that no kept version lists; a later prune removes them
+	MarkedBytes int64
+	Oldest      pipeline.Version // that can be read; 0 when the lake is empty
 }
 
 // orphanAge is longer than any run takes.
 const orphanAge = 48 * time.Hour
 
-// Prune removes raw pages past their retention, data files that no commit lists,
-// and what dead processes left. Files that any version lists stay, so that every
-// version can be read. An error gives what was removed until then.
-func (l *Lake) Prune(ctx context.Context, o PruneOptions) (*Pruned, error) {
-	done := new(Pruned)
-	if err := l.store.sweep(); err != nil {
-		return done, err
-	}
-	s, err := l.store.scratch("prune")
-	if err != nil {
-		return done, err
-	}
-	err = l.pruneRaw(ctx, s, o.RawOlderThan, done)
-	if err == nil {
-		err = l.pruneOrphans(ctx, s, cmp.Or(o.OrphanAge, orphanAge), done)
-	}
-	return done, errors.Join(err, s.remove())
+// pruning is one prune at work.
+type pruning struct {
+	PruneOptions
+	lake    *Lake
+	scratch *scratch
+	clock   time.Time // of the file system, when the work began
+	done    *Pruned
 }
 
-// pruneRaw moves each old run aside as a whole, so that none is left in part.
-func (l *Lake) pruneRaw(ctx context.Context, s *scratch, before time.Time, done *Pruned) error {
-	return l.rawDirs(func(tenant, id string) error {
+// Prune removes raw pages past their retention, data files that no commit lists,
+// what dead processes left, and, in two steps, files that only versions past their
+// retention list: one prune marks them, and one after the grace removes them, so that
+// a reader of such a version comes to its end. An error gives what was removed until
+// then; the next prune goes on. It waits for another process that prunes.
+func (l *Lake) Prune(ctx context.Context, o PruneOptions) (*Pruned, error) {
+	p := &pruning{PruneOptions: o, lake: l, done: new(Pruned)}
+	if !o.DryRun {
+		if err := l.store.sweep(); err != nil {
+			return p.done, err
+		}
+	}
+	var err error
+	if p.scratch, err = l.store.scratchAlone(ctx, "prune"); err != nil {
+		return p.done, err
+	}
+	p.clock, err = p.scratch.now()
+	for _, step := range []func(context.Context) error{p.raw, p.orphans, p.retire} {
+		if err == nil {
+			err = step(ctx)
+		}
+	}
+	return p.done, errors.Join(err, p.scratch.remove())
+}
+
+// raw moves each old run aside as a whole, so that none is left in part.
+func (p *pruning) raw(ctx context.Context) error {
+	return p.lake.rawDirs(func(tenant, id string) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		dir := path.Join(rawDir, tenant, id)
-		if !l.rawStart(dir, id).Before(before) {
+		if !p.lake.rawStart(dir, id).Before(p.RawOlderThan) {
 			return nil
 		}
-		size, err := l.store.total(dir)
+		size, err := p.lake.store.total(dir)
 		if err != nil {
 			return err
 		}
-		if err := l.store.rename(dir, s.temp()); err != nil {
-			return err
+		if !p.DryRun {
+			if err := p.lake.store.rename(dir, p.scratch.temp()); err != nil {
+				return err
+			}
 		}
-		done.RawRuns = append(done.RawRuns, dir)
-		done.Bytes += size
+		p.done.RawRuns = append(p.done.RawRuns, dir)
+		p.done.Bytes += size
 		return nil
 	})
 }
@@ -98,8 +127,9 @@ func (s *store) total(dir string) (int64, error) {
 	return size, err
 }
 
-func (l *Lake) pruneOrphans(ctx context.Context, s *scratch, age time.Duration, done *Pruned) error {
-	entries, err := l.entries(ctx)
+// orphans removes the old files below data/ that no version lists.
+func (p *pruning) orphans(ctx context.Context) error {
+	entries, err := p.lake.entries(ctx)
 	if err != nil {
 		return err
 	}
@@ -109,11 +139,8 @@ func (l *Lake) pruneOrphans(ctx context.Context, s *scratch, age time.Duration, 
 			listed[f.Path] = true
 		}
 	}
-	now, err := s.now()
-	if err != nil {
-		return err
-	}
-	return l.store.walk(dataDir, func(name string, e fs.DirEntry) error {
+	age := cmp.Or(p.OrphanAge, orphanAge)
+	return p.lake.store.walk(dataDir, func(name string, e fs.DirEntry) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -121,35 +148,41 @@ func (l *Lake) pruneOrphans(ctx context.Context, s *scratch, age time.Duration, 
 			return nil // what is not ours is not ours to remove
 		}
 		info, err := e.Info()
-		if errors.Is(err, fs.ErrNotExist) || err == nil && now.Sub(info.ModTime()) < age {
+		if errors.Is(err, fs.ErrNotExist) || err == nil && p.clock.Sub(info.ModTime()) < age {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		return l.pruneOrphan(s, name, now.Add(-age), done)
+		gone, err := p.take(name, p.clock.Add(-age))
+		if gone {
+			p.done.Orphans = append(p.done.Orphans, name)
+			p.done.Bytes += info.Size()
+		}
+		return err
 	})
 }
 
-// pruneOrphan moves a file aside, and only then looks whether it is still the old
-// one: a run that gives the same bytes again puts a young file in its place, and
-// that one goes back.
-func (l *Lake) pruneOrphan(s *scratch, name string, before time.Time, done *Pruned) error {
-	aside := s.temp()
-	if err := l.store.rename(name, aside); err != nil {
-		return err
+// take moves a file aside, and only then looks whether it is still the old one: a
+// run that gives the same bytes again puts a young file in its place, and that one
+// goes back. It says whether the file is gone.
+func (p *pruning) take(name string, before time.Time) (gone bool, err error) {
+	if p.DryRun {
+		return true, nil
 	}
-	info, err := l.store.stat(aside)
-	if err == nil && info.ModTime().Before(before) {
-		done.Orphans = append(done.Orphans, name)
-		done.Bytes += info.Size()
-		return nil
+	aside := p.scratch.temp()
+	if err := p.lake.store.rename(name, aside); err != nil {
+		return false, err
 	}
-	back := l.store.link(aside, name)
+	info, err := p.lake.store.stat(aside)
+	if err == nil && !info.ModTime().After(before) {
+		return true, nil
+	}
+	back := p.lake.store.link(aside, name)
 	if errors.Is(back, fs.ErrExist) {
 		back = nil
 	}
-	return errors.Join(err, back)
+	return false, errors.Join(err, back)
 }
 
 // now is the time by the file system's clock, which dates the files.

@@ -66,6 +66,11 @@ func (l *Lake) Snapshot(ctx context.Context, v pipeline.Version) (*Snapshot, err
 	case v == 0:
 		v = s.version
 	}
+	if v < s.version {
+		if err := l.readable(v); err != nil {
+			return nil, err
+		}
+	}
 	last, err := l.at(ctx, &s, v)
 	if err != nil {
 		return nil, err
