@@ -39,7 +39,7 @@ func (f Finding) String() string {
 const (
 	cureRestore = "restore the file from a backup"
 	cureReplay  = "restore the file from a backup, or remove it and repeat its run with `seatlake replay`"
-	cureBuild   = "make it again with `seatlake build`"
+	cureBuild   = "`seatlake check --repair` makes it again"
 	cureRepair  = "`seatlake check --repair` makes it again"
 	curePruned  = "remove it: `seatlake prune` makes it again"
 	curePrune   = "`seatlake prune` removes it once it is two days old"
@@ -73,34 +73,6 @@ func (l *Lake) Check(ctx context.Context) ([]Finding, error) {
 		}
 	}
 	return c.found, nil
-}
-
-// Repair makes again what can be made of the log alone: checkpoints. It returns the
-// paths, relative to the lake, of what it made or took away. Marts are made by a build,
-// and pages, data files and log objects by nobody.
-func (l *Lake) Repair(ctx context.Context) ([]string, error) {
-	anew := &Lake{store: l.store, id: l.id}
-	entries, err := anew.entries(ctx)
-	if err != nil {
-		return nil, err
-	}
-	mark, want, err := statedCheckpoint(entries)
-	if err != nil || mark == nil {
-		return nil, err
-	}
-	body, err := l.store.read(mark.name())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) || bytes.Equal(body, want) {
-		return nil, err
-	}
-	if hashOf(want) != mark.SHA256 {
-		// Nobody can make what was stated; without it, readers read the log.
-		return []string{mark.name()}, l.store.remove(mark.name())
-	}
-	s, err := l.store.scratch("repair")
-	if err != nil {
-		return nil, err
-	}
-	return []string{mark.name()}, errors.Join(s.put(mark.name(), want), s.remove())
 }
 
 type checker struct {
