@@ -68,9 +68,10 @@ var GraphUsers = &Table{
 		{ID: 54, Name: "last_successful_sign_in_date_time", Kind: Timestamp, From: "signInActivity.lastSuccessfulSignInDateTime", Doc: "Last successful sign-in of either kind, UTC."},
 		{ID: 55, Name: "proxy_addresses", Kind: List, From: "proxyAddresses", Doc: "All addresses of the mailbox, as SMTP:primary@contoso.com and smtp:other@contoso.com; used to match device inventories.",
 			Elem: &Field{ID: 56, Name: "element", Kind: String, Doc: "One address with its kind; SMTP in capitals is the primary one."}},
+		{ID: 57, Name: "manager_id", Kind: UUID, Dict: true, From: "manager.id", Doc: "Object id of the manager, a user or an organisational contact; null for who has none, and where Graph does not list users with their managers."},
 	},
 	Ignored: []string{
 		"signInActivity.lastSignInRequestId", "signInActivity.lastNonInteractiveSignInRequestId", "signInActivity.lastSuccessfulSignInRequestId",
-		"provisionedPlans", "manager", "businessPhones", "mobilePhone", "identities", "externalUserStateChangeDateTime",
+		"provisionedPlans", "manager.userPrincipalName", "manager.displayName", "businessPhones", "mobilePhone", "identities", "externalUserStateChangeDateTime",
 	},
 }

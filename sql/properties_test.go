@@ -188,6 +188,7 @@ func manyTenants(t *testing.T, dir string, tenants int) (Inputs, map[string]stri
 			user := fmt.Sprintf("u%d", u)
 			signedIn := pick("", "2026-11-19T08:00:00Z", "2026-06-01T08:00:00Z")
 			add("graph_users", "tenant_id", tenant, "id", user, "department", pick("", "Sales", "Legal"), "country", pick("", "FR"), "company_name", pick("", "A", "B"),
+				"manager_id", pick("", "u0", "u1", "gone"),
 				"account_enabled", pick("true", "true", "false"), "user_type", pick("Member", "Member", "Member", "Guest"),
 				"last_sign_in_date_time", signedIn, "last_successful_sign_in_date_time", signedIn)
 			if hr && random.IntN(4) > 0 {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"fmt"
@@ -31,6 +32,7 @@ func TestMartsEqualTheTenantsTruth(t *testing.T) {
 		"names concealed in reports":                     {Seed: 11, Users: 200, SignIns: 2000, Concealed: true},
 		"no Entra ID P1":                                 {Seed: 12, Users: 200, SignIns: 2000, NoPremium: true},
 		"no permission for reports":                      {Seed: 13, Users: 200, SignIns: 2000, Deny: []string{"Reports.Read.All"}},
+		"users listed without their managers":            {Seed: 16, Users: 150, SignIns: 500, NoExpand: true},
 		"reports of the day before yesterday, and later": {Seed: 14, Users: 200, SignIns: 2000, RefreshLagDays: 5},
 	}
 	for _, name := range slices.Sorted(maps.Keys(tenants)) {
@@ -48,6 +50,8 @@ func TestMartsEqualTheTenantsTruth(t *testing.T) {
 			compareMart(t, lake, "service_activity", []string{"user_id", "service"}, truthServices(truth))
 			compareMart(t, lake, "license_assignments", []string{"user_id", "sku_id"}, truthAssignments(truth))
 			compareMart(t, lake, "license_positions", []string{"sku_id"}, truthPositions(truth))
+			compareMart(t, lake, "graph_users", []string{"id"}, truthManagers(truth))
+			compareMart(t, lake, managersSeats, []string{"value", "sku_id"}, truthManagersSeats(truth))
 			compareMart(t, lake, subscriptions, []string{"id"}, truthSubscriptions(truth))
 			if o.Deny == nil && !o.Concealed {
 				compareMart(t, lake, copilotUse, []string{"user_principal_name"}, truthCopilot(truth))
@@ -61,6 +65,7 @@ func TestMartsEqualTheTenantsTruth(t *testing.T) {
 // spell some in another case, and instants as days.
 const (
 	subscriptions = "(select * replace (next_lifecycle_date_time::date as next_lifecycle_date_time) from graph_subscriptions)"
+	managersSeats = "(select value, sku_id, assigned_users from license_chargeback where dimension = 'manager')"
 	copilotUse    = "(select u.user_principal_name, r.last_activity_date from report_microsoft365_copilot_usage_user_detail r join graph_users u on lower(u.user_principal_name) = lower(r.user_principal_name))"
 )
 
@@ -200,6 +205,40 @@ func truthUsers(truth *graphsim.Truth) (out []cells) {
 		})
 		return true
 	})
+	return out
+}
+
+func truthManagers(truth *graphsim.Truth) (out []cells) {
+	truth.Users(func(u graphsim.TruthUser) bool {
+		out = append(out, cells{"id": u.UserID, "manager_id": u.ManagerID})
+		return true
+	})
+	return out
+}
+
+// truthManagersSeats counts the seats of paid SKUs by who is the holder's manager.
+func truthManagersSeats(truth *graphsim.Truth) (out []cells) {
+	const nobody = "(unattributed)"
+	managers := map[string]string{}
+	truth.Users(func(u graphsim.TruthUser) bool {
+		managers[u.UserID] = cmp.Or(u.Manager, nobody)
+		return true
+	})
+	seats := map[[2]string]int{}
+	for _, p := range truth.Positions(60, 14) {
+		if p.Class == "paid" {
+			seats[[2]string{nobody, p.SkuID}] = 0 // which bears the units that nobody holds, too
+		}
+	}
+	truth.Assignments(60, 14, func(a graphsim.TruthAssignment) bool {
+		if _, paid := seats[[2]string{nobody, a.SkuID}]; paid {
+			seats[[2]string{managers[a.UserID], a.SkuID}]++
+		}
+		return true
+	})
+	for line, n := range seats {
+		out = append(out, cells{"value": line[0], "sku_id": line[1], "assigned_users": strconv.Itoa(n)})
+	}
 	return out
 }
 

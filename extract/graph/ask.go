@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -39,13 +40,24 @@ type ask struct {
 	// nil.
 	older *ask
 
-	// selected are the properties of users that are asked for.
-	selected []string
+	// plain is what to ask for instead when Graph lists nothing else within this
+	// source's rows. May be nil.
+	plain *ask
+
+	// properties are the properties of users that are asked for.
+	properties []string
 }
 
 // signInActivity is the property of a user that takes a permission and a licence
 // of its own.
 const signInActivity = "signInActivity"
+
+// manager is the one property of a user that stands in another object and is
+// expanded, not selected.
+const manager = "manager"
+
+// withoutManagers says what is left out when nothing is expanded.
+const withoutManagers = "this Graph does not list users with their managers; manager_id is null, and charge-back knows managers from an HR file alone"
 
 // auditLog is the permission for everything that is about signing in.
 const auditLog = "AuditLog.Read.All"
@@ -97,28 +109,76 @@ func newAsk(source string, w pipeline.Window) (*ask, error) {
 	}
 }
 
-// askUsers selects properties of users. A page holds at most 500 users when their
+// askUsers asks for properties of users. A page holds at most 500 users when their
 // sign-ins are selected, and 999 otherwise.
 func askUsers(properties []string) *ask {
-	a := &ask{path: "/beta/users?$select=" + strings.Join(properties, ","), restarts: 2, permission: "User.Read.All", selected: properties}
-	rest := slices.DeleteFunc(slices.Clone(properties), func(p string) bool { return p == signInActivity })
-	if len(rest) == len(properties) {
+	a := &ask{restarts: 2, permission: "User.Read.All", properties: properties}
+	selected := less(properties, manager)
+	a.path = "/beta/users?$select=" + strings.Join(selected, ",")
+	if a.plain = a.without(manager); a.plain != nil {
+		a.path += "&$expand=manager($select=id)"
+	}
+	if a.lesser = a.without(signInActivity); a.lesser == nil {
 		a.path += "&$top=999"
 		return a
 	}
 	a.path += "&$top=500"
 	a.note = "signInActivity is denied: AuditLog.Read.All or Entra ID P1/P2 is missing; sign-in columns are null"
-	a.lesser = askUsers(rest)
 	return a
 }
 
 // without is the same request less one property, or nil when that property is not
-// selected or rows cannot do without it.
+// asked for or rows cannot do without it.
 func (a *ask) without(property string) *ask {
-	if property == "id" || !slices.Contains(a.selected, property) {
+	if property == "id" || !slices.Contains(a.properties, property) {
 		return nil
 	}
-	return askUsers(slices.DeleteFunc(slices.Clone(a.selected), func(p string) bool { return p == property }))
+	return askUsers(less(a.properties, property))
+}
+
+// less are the properties but one.
+func less(properties []string, but string) []string {
+	return slices.DeleteFunc(slices.Clone(properties), func(p string) bool { return p == but })
+}
+
+// instead is what to ask for when Graph refuses this request, and what is then left
+// out, "" when nothing is. It is nil when there is nothing less to ask for.
+//
+// Microsoft names no one code for what cannot be expanded (ExpandNotSupported,
+// Request_UnsupportedQuery and BadRequest are seen), so that every refusal of the
+// request's form is taken for that: what is refused for another reason is refused
+// again.
+func (a *ask) instead(err error) (rest *ask, note string) {
+	e, ok := refused(err)
+	if !ok {
+		return nil, ""
+	}
+	malformed := e.Status == http.StatusBadRequest && !pageTokenExpired(e)
+	property := unknownProperty(err)
+	switch {
+	case property == manager && a.plain != nil:
+		return a.plain, withoutManagers
+	case property != "" && a.without(property) != nil:
+		return a.without(property), "this Graph knows no property " + property + "; its column is null"
+	case e.Status == http.StatusForbidden && a.lesser != nil:
+		return a.lesser, a.note
+	case (malformed && property == "" || e.Status == http.StatusNotImplemented) && a.plain != nil:
+		return a.plain, withoutManagers
+	case e.Status == http.StatusBadRequest && a.older != nil:
+		return a.older, ""
+	default:
+		return nil, ""
+	}
+}
+
+// forms are this request and those that stand for it, each with what it leaves out.
+// The function returns false to end the walk; forms is false when it did.
+func (a *ask) forms(notes []string, fn func(a *ask, notes []string) bool) bool {
+	with := func(note string) []string { return append(slices.Clone(notes), note) }
+	return fn(a, notes) &&
+		(a.lesser == nil || a.lesser.forms(with(a.note), fn)) &&
+		(a.plain == nil || a.plain.forms(with(withoutManagers), fn)) &&
+		(a.older == nil || a.older.forms(notes, fn))
 }
 
 // userProperties are the properties of a user that the table stores, in the

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -105,11 +106,33 @@ func callOf(method string, u *url.URL) call {
 	c := call{family: "directory", endpoint: endpoint(path)}
 	c.costs = map[Family]int{Everything: 1, Directory: resourceUnits(c.endpoint, query)}
 	// A link to a next page need not repeat what it selects.
-	silent := strings.Contains(query, "skiptoken=") && !strings.Contains(query, "select=")
+	silent := hasOption(query, "skiptoken") && !hasOption(query, "select")
 	if strings.Contains(query, "signinactivity") || c.endpoint == "users" && silent {
 		c.costs[SignInActivity] = 1
 	}
 	return c
+}
+
+// options are the query options of a request, without their dollar signs. What is
+// asked for within an expansion is part of its value.
+func options(query string) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for option := range strings.SplitSeq(query, "&") {
+			name, value, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(option, "%24"), "$"), "=")
+			if !yield(name, value) {
+				return
+			}
+		}
+	}
+}
+
+func hasOption(query, name string) bool {
+	for have := range options(query) {
+		if have == name {
+			return true
+		}
+	}
+	return false
 }
 
 // endpoint is the first name of a path behind Graph's version.
@@ -133,8 +156,7 @@ func resourceUnits(endpoint, query string) int {
 	case "subscribedskus", "groups":
 		units = 3
 	}
-	for option := range strings.SplitSeq(query, "&") {
-		name, value, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(option, "%24"), "$"), "=")
+	for name, value := range options(query) {
 		switch name {
 		case "select":
 			units--

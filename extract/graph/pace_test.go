@@ -27,6 +27,10 @@ func TestCallOf(t *testing.T) {
 			"directory", "users", map[Family]int{Everything: 1, Directory: 1, SignInActivity: 1}},
 		"/beta/users?$skiptoken=x": { // which may go on with either
 			"directory", "users", map[Family]int{Everything: 1, Directory: 2, SignInActivity: 1}},
+		"/beta/users?$select=id,signInActivity&$expand=manager($select=id)&$top=500": {
+			"directory", "users", map[Family]int{Everything: 1, Directory: 2, SignInActivity: 1}},
+		"/beta/users?$expand=manager($select=id)&$skiptoken=x": { // which selects nothing of the users
+			"directory", "users", map[Family]int{Everything: 1, Directory: 3, SignInActivity: 1}},
 		"/beta/users?$select=id&$top=999":         {"directory", "users", map[Family]int{Everything: 1, Directory: 1}},
 		"/v1.0/users?$top=5&$expand=manager":      {"directory", "users", map[Family]int{Everything: 1, Directory: 2}},
 		"/v1.0/subscribedSkus":                    {"directory", "subscribedskus", map[Family]int{Everything: 1, Directory: 3}},

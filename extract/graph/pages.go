@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -157,27 +156,26 @@ func (r *reading) again(w pipeline.Window, kept pipeline.Pages, yield func(*pipe
 // askedWith is how a kept first page was asked for. It is nil when the page is not
 // what would be asked for now, or when there is no starting over behind it.
 func (r *reading) askedWith(request string, w pipeline.Window) (*ask, error) {
-	a, err := newAsk(r.source, w)
+	whole, err := newAsk(r.source, w)
 	if err != nil {
 		return nil, err
 	}
-	var notes []string
-	for ; a != nil; a = cmp.Or(a.lesser, a.older) {
-		u, err := r.url(a)
-		if err != nil {
-			return nil, err
+	var found *ask
+	whole.forms(nil, func(a *ask, notes []string) bool {
+		var u *url.URL
+		if u, err = r.url(a); err != nil {
+			return false
 		}
-		if u.RequestURI() == request && (a.csv || a.restarts > 0) {
-			for _, n := range notes {
-				r.note(n)
-			}
-			return a, nil
+		if u.RequestURI() != request || !a.csv && a.restarts == 0 {
+			return true
 		}
-		if a.lesser != nil {
-			notes = append(notes, a.note)
+		for _, n := range notes {
+			r.note(n)
 		}
-	}
-	return nil, nil
+		found = a
+		return false
+	})
+	return found, err
 }
 
 // linkOf is where a kept page leads to, nil when it is the last.
@@ -246,9 +244,9 @@ func (r *reading) follow(ctx context.Context, yield func(*pipeline.Page, error) 
 }
 
 // first asks for the page that kept pages lead to, unless Graph no longer knows its
-// link, or else for the first one. A property that this Graph does not know is left
-// out. What Graph denies is asked for with less, if the source can do with less;
-// what it then still denies is a gap, unless pages have been yielded already.
+// link, or else for the first one. What Graph denies or does not know is asked for
+// with less, if the source can do with less; what it then still denies is a gap. Once
+// pages have been yielded, nothing less is asked for: rows of one source are alike.
 func (r *reading) first(ctx context.Context) (*pipeline.Page, string, error) {
 	if link := r.link; link != nil {
 		r.link = nil
@@ -258,28 +256,24 @@ func (r *reading) first(ctx context.Context) (*pipeline.Page, string, error) {
 		}
 	}
 	page, next, err := r.start(ctx)
-	for property := unknownProperty(err); property != ""; property = unknownProperty(err) {
-		rest := r.ask.without(property)
-		if rest == nil || r.number > 0 {
-			break
+	if r.number > 0 {
+		return page, next, err
+	}
+	var notes []string
+	for rest, note := r.ask.instead(err); rest != nil; rest, note = r.ask.instead(err) {
+		if note != "" {
+			notes = append(notes, note)
 		}
 		r.ask = rest
-		r.note("this Graph knows no property " + property + "; its column is null")
 		page, next, err = r.start(ctx)
 	}
-	if denied(err) && r.number == 0 && r.ask.lesser != nil {
-		note := r.ask.note
-		r.ask = r.ask.lesser
-		if page, next, err = r.start(ctx); err == nil {
-			r.note(note)
-		}
-	}
-	if e, ok := refused(err); ok && e.Status == http.StatusBadRequest && r.number == 0 && r.ask.older != nil {
-		r.ask = r.ask.older
-		page, next, err = r.start(ctx)
-	}
-	if denied(err) && r.number == 0 {
+	if denied(err) {
 		err = &pipeline.Gap{State: pipeline.Denied, Reason: r.client.reason(err, r.ask), Err: err}
+	}
+	if err == nil {
+		for _, n := range notes {
+			r.note(n)
+		}
 	}
 	return page, next, err
 }

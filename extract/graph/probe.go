@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
 
 	"seatlake/pipeline"
@@ -35,13 +36,15 @@ func (c *Client) Probe(ctx context.Context, source string) (Probe, error) {
 		return Probe{}, err
 	}
 	found, err := c.probe(ctx, source, a)
-	if denied(err) && a.lesser != nil {
-		note := a.note
-		a = a.lesser
-		if found, err = c.probe(ctx, source, a); err == nil {
-			found.Note = note
+	var notes []string
+	for rest, note := a.instead(err); rest != nil; rest, note = a.instead(err) {
+		if note != "" {
+			notes = append(notes, note)
 		}
+		a = rest
+		found, err = c.probe(ctx, source, a)
 	}
+	found.Note = strings.Join(notes, "; ")
 	switch why, absent := absence(err); {
 	case err == nil:
 		return found, nil

@@ -284,10 +284,8 @@ func userIDs(t *testing.T, c *Client) map[string]bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range bodies(t, pages) {
-		for _, part := range strings.Split(text, `"id":"`)[1:] {
-			ids[part[:36]] = true
-		}
+	for _, id := range rows(t, pages) {
+		ids[id] = true
 	}
 	return ids
 }

@@ -23,7 +23,7 @@ func benchmarkPage(b *testing.B, source string, size int) {
 			asked = append(asked, p.name)
 		}
 	}
-	write, unknown := tenant.rows(source, true, asked)
+	write, unknown := tenant.rows(source, true, asked, nil)
 	if unknown != "" {
 		b.Fatal(unknown)
 	}

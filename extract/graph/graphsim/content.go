@@ -46,12 +46,15 @@ func (t *Tenant) report(out io.Writer, function, period string) error {
 }
 
 // rows gives what writes rows. The function reuses its memory and serves one page.
-func (t *Tenant) rows(source string, beta bool, asked []string) (write func(w *text, i int), unknown string) {
+func (t *Tenant) rows(source string, beta bool, asked []string, managers *expansion) (write func(w *text, i int), unknown string) {
 	switch source {
 	case "users":
 		ps, unknown := userProperties(beta, asked)
 		if unknown != "" {
 			return nil, unknown
+		}
+		if managers != nil {
+			ps = append(ps, &property{name: manager, write: managers.write})
 		}
 		u := new(user)
 		return func(w *text, i int) {

@@ -230,8 +230,9 @@ func (t *FolderTenant) limit(source string, i int) int {
 }
 
 // rows writes rows as they stand in the files, without properties that were not
-// asked for. A property is unknown when neither Graph nor any file has it.
-func (t *FolderTenant) rows(source string, _ bool, asked []string) (write func(w *text, i int), unknown string) {
+// asked for, and without managers that were not expanded. A property is unknown when
+// neither Graph nor any file has it.
+func (t *FolderTenant) rows(source string, _ bool, asked []string, managers *expansion) (write func(w *text, i int), unknown string) {
 	l := t.lists[source]
 	if l == nil {
 		l = &list{}
@@ -247,7 +248,11 @@ func (t *FolderTenant) rows(source string, _ bool, asked []string) (write func(w
 		w.byte('{')
 		first := true
 		for _, m := range l.rows[i] {
-			if asked != nil && !slices.Contains(asked, m.name) && !strings.Contains(m.name, "@") {
+			wanted := asked == nil || slices.Contains(asked, m.name) || strings.Contains(m.name, "@")
+			if source == "users" && m.name == manager {
+				wanted = managers != nil
+			}
+			if !wanted {
 				continue
 			}
 			if !first {

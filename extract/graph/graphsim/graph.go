@@ -25,8 +25,9 @@ type content interface {
 	// limit is where a page that begins with row i ends at the latest.
 	limit(source string, i int) int
 	// rows gives what writes rows of a collection with the asked properties, nil for
-	// the default ones; or the first property that is unknown.
-	rows(source string, beta bool, asked []string) (write func(w *text, i int), unknown string)
+	// the default ones, and the managers of users where they are expanded; or the first
+	// property that is unknown.
+	rows(source string, beta bool, asked []string, managers *expansion) (write func(w *text, i int), unknown string)
 	// concealed says whether usage reports hide names.
 	concealed() bool
 	// hasReport and report give a usage report.
@@ -167,12 +168,13 @@ func (s *Server) before(w http.ResponseWriter, r *http.Request, source string, q
 
 // query is a request for a page of a collection.
 type query struct {
-	asked  []string // nil for the default properties
-	top    int      // 0 when not given
-	count  bool
-	ge, le int64
-	from   int // first row, from the skip token; -1 on the first page
-	page   int // from 1
+	asked    []string   // nil for the default properties
+	managers *expansion // nil when they are not expanded
+	top      int        // 0 when not given
+	count    bool
+	ge, le   int64
+	from     int // first row, from the skip token; -1 on the first page
+	page     int // from 1
 }
 
 var timeFilter = regexp.MustCompile(`^createdDateTime\s+(ge|le)\s+(\S+)$`)
@@ -238,7 +240,11 @@ func (s *Server) parse(r *http.Request, e *endpoint, beta bool) (q query, code, 
 					q.le = min(q.le, at.UnixNano())
 				}
 			}
-		case "$expand", "$search":
+		case "$expand":
+			if q.managers, code, message = s.expand(v); code != "" {
+				return q, code, message
+			}
+		case "$search":
 			return q, "Request_UnsupportedQuery", "The query option " + option + " is not supported here."
 		case "$skiptoken":
 			var ok bool
@@ -288,7 +294,7 @@ func (s *Server) serveCollection(w http.ResponseWriter, r *http.Request, e *endp
 		s.refuse(w, r, http.StatusBadRequest, code, message)
 		return
 	}
-	write, unknown := s.content.rows(e.source, beta, q.asked)
+	write, unknown := s.content.rows(e.source, beta, q.asked, q.managers)
 	if unknown != "" {
 		s.refuse(w, r, http.StatusBadRequest, "BadRequest", fmt.Sprintf("Could not find a property named '%s' on type 'microsoft.graph.%s'.", unknown, e.entity))
 		return
@@ -342,7 +348,7 @@ func (s *Server) serveCollection(w http.ResponseWriter, r *http.Request, e *endp
 	}
 	w.Header().Set("Content-Type", "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8")
 	w.Header().Set("OData-Version", "4.0")
-	w.Header().Set("x-ms-resource-unit", "1")
+	w.Header().Set("x-ms-resource-unit", strconv.Itoa(resourceUnits(e.source, q)))
 	s.send(w, r, page.b, f.Kind)
 }
 
@@ -385,8 +391,12 @@ func (s *Server) context(e *endpoint, q query, beta bool) string {
 	if beta {
 		version = "beta"
 	}
-	if q.asked != nil {
-		asked = "(" + strings.Join(q.asked, ",") + ")"
+	names := slices.Clone(q.asked)
+	if q.managers != nil {
+		names = append(names, "manager()")
+	}
+	if names != nil {
+		asked = "(" + strings.Join(names, ",") + ")"
 	}
 	return s.GraphURL + "/" + version + "/$metadata#" + e.path + asked
 }

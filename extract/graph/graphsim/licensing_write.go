@@ -105,7 +105,7 @@ func (s *Server) serveUser(w http.ResponseWriter, r *http.Request, key string, b
 		s.refuse(w, r, http.StatusBadRequest, "BadRequest", "Get By Key only supports UserId and the key has to be a valid Guid")
 		return
 	}
-	write, unknown := s.content.rows("users", beta, q.asked)
+	write, unknown := s.content.rows("users", beta, q.asked, nil)
 	if unknown != "" {
 		s.refuse(w, r, http.StatusBadRequest, "BadRequest", fmt.Sprintf("Could not find a property named '%s' on type 'microsoft.graph.user'.", unknown))
 		return
@@ -200,7 +200,7 @@ func (s *Server) serveAssign(w http.ResponseWriter, r *http.Request, key string)
 // serveChanged is the answer of v1.0 to assignLicense: the user's default
 // properties, which say nothing of licences.
 func (s *Server) serveChanged(w http.ResponseWriter, r *http.Request, i int) {
-	write, _ := s.content.rows("users", false, nil) // the default properties are known
+	write, _ := s.content.rows("users", false, nil, nil) // the default properties are known
 	var object, t text
 	write(&object, i)
 	t.raw(`{"@odata.context":`)

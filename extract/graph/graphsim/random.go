@@ -29,6 +29,7 @@ const (
 	forCopilot
 	forClientSignIn
 	forClientPeriod
+	forManager
 )
 
 const gamma = 0x9E3779B97F4A7C15

@@ -56,6 +56,7 @@ type Options struct {
 	// before a write.
 	ReadsUntilVisible int
 
+	NoExpand                 bool // users are not listed with their managers: $expand is refused
 	DocumentedOneDriveHeader bool // the OneDrive report has no Site Id, as its documentation says
 	CopilotV1                bool // the Copilot report has the columns of its first version only
 	CopilotFirst             bool // and takes what its first version took: a period of D30, and no version

@@ -14,6 +14,21 @@ type limit struct {
 	silent bool
 }
 
+// resourceUnits is what a request of the directory costs, as published.
+func resourceUnits(source string, q query) int {
+	cost := map[string]int{"users": 2, "user": 2, "subscribed_skus": 3, "group": 3}[source]
+	if q.asked != nil {
+		cost--
+	}
+	if q.managers != nil {
+		cost++
+	}
+	if q.top > 0 && q.top < 20 {
+		cost--
+	}
+	return max(cost, 1)
+}
+
 // take charges a request to the limits that apply to it and says how long to wait
 // when one of them is used up. Throttled requests count as well.
 func (s *Server) take(source string, q query) (wait time.Duration, l limit, ok bool) {
@@ -30,13 +45,6 @@ func (s *Server) take(source string, q query) (wait time.Duration, l limit, ok b
 	case signInSource, clientSignInSource, "user_registration_details":
 		charges = append(charges, charge{"audit", 1, limit{5, 10 * time.Second, true}})
 	case "users", "user", "subscribed_skus", "subscriptions", "group", "assign_license", "group_members":
-		cost := map[string]int{"users": 2, "user": 2, "subscribed_skus": 3, "group": 3}[source]
-		if q.asked != nil {
-			cost--
-		}
-		if q.top > 0 && q.top < 20 {
-			cost--
-		}
 		units := 8000
 		if s.o.Users <= 500 {
 			units = 5000
@@ -44,7 +52,7 @@ func (s *Server) take(source string, q query) (wait time.Duration, l limit, ok b
 		if s.o.Users < 50 {
 			units = 3500
 		}
-		charges = append(charges, charge{"directory", max(cost, 1), limit{units, 10 * time.Second, false}})
+		charges = append(charges, charge{"directory", resourceUnits(source, q), limit{units, 10 * time.Second, false}})
 		if source == "assign_license" || source == "group_members" {
 			charges = append(charges, charge{"writes", 1, limit{3000, 150 * time.Second, false}})
 		}

@@ -62,6 +62,7 @@ type TruthUser struct {
 	Days                           int
 	MFARegistered                  Flag      // Unknown when refused, or when the list lacks the user
 	LastSignIn, LastSuccessful     time.Time // interactive attempt; success of either kind; to the second
+	ManagerID, Manager             string    // as expanded; whom charge-back names: sign-in name in lower case, else id; "" for none
 }
 
 // TruthService is a row of the mart service_activity.
@@ -204,6 +205,7 @@ func (tr *Truth) Users(fn func(TruthUser) bool) {
 	t := tr.t
 	var list []activation
 	var sites []site
+	named := new(user)
 	t.walk(func(u *user) bool {
 		row := TruthUser{
 			UserID: guidText(u.id), UPN: u.upn, DisplayName: u.display, Mail: u.mail, GivenName: u.given.text, Surname: u.last.text,
@@ -214,6 +216,14 @@ func (tr *Truth) Users(fn func(TruthUser) bool) {
 		}
 		if u.place >= 0 {
 			row.Country = places[u.place].country
+		}
+		if u.boss != (boss{}) && !t.o.NoExpand {
+			row.ManagerID = guidText(u.boss.id)
+			row.Manager = row.ManagerID
+			if !u.boss.contact {
+				t.identity(named, u.boss.index)
+				row.Manager = strings.ToLower(named.upn)
+			}
 		}
 		if u.created != 0 {
 			row.Created = time.Unix(u.created, 0).UTC()

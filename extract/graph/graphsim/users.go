@@ -23,6 +23,7 @@ type user struct {
 	typeless     bool  // userType is null
 	synced       int8  // 1 synced, 0 never, -1 no longer
 	held         []holding
+	boss         boss
 	attempt      int64 // last sign-ins, nanoseconds since 1970, 0 for none
 	success      int64
 	quiet        int64
@@ -113,6 +114,7 @@ func (t *Tenant) user(u *user, i int) {
 		}
 	}
 	u.typeless = u.guest && t.every(i/12, 5, forUser) || !u.guest && t.every(i, 101, forUser)
+	u.boss = t.bossOf(i)
 	t.lastSignIns(u, &r)
 	t.lastClientSignIns(u)
 }
@@ -174,7 +176,7 @@ type property struct {
 
 // absent says that the property is left out of this user's object.
 func (p *property) absent(u *user) bool {
-	return p.name == signInActivity && u.attempt == 0 && u.success == 0
+	return p.name == signInActivity && u.attempt == 0 && u.success == 0 || p.name == manager && u.boss == boss{}
 }
 
 const signInActivity = "signInActivity"

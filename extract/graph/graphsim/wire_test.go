@@ -102,6 +102,10 @@ func TestWhatGraphDoesNotTakeIsRefused(t *testing.T) {
 	_, c := open(t, Options{Users: 10, SignIns: 10})
 	for path, want := range map[string]int{
 		"/v1.0/users?$select=shoeSize":                                            400,
+		"/v1.0/users?$select=manager":                                             400,
+		"/v1.0/users?$expand=photo":                                               400,
+		"/v1.0/users?$expand=manager($levels=max)":                                400,
+		"/v1.0/subscribedSkus?$expand=manager":                                    400,
 		"/v1.0/users?$skip=10":                                                    400,
 		"/v1.0/users?$top=0":                                                      400,
 		"/v1.0/users?$top=many":                                                   400,

@@ -64,5 +64,6 @@ select
     else 'none'
   end as sign_in_evidence,
   case when has_sign_in_activity then last_sign_in_attempt_at end as last_sign_in_attempt_at,
-  employee_id
+  employee_id,
+  manager_id
 from seen

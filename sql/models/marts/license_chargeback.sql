@@ -1,6 +1,17 @@
 -- Grain: one row per tenant, dimension, value, paid managed SKU and currency. The line (unattributed) holds what no value bears:
 -- users without one, units that nobody holds, and the cents that rounding leaves. So every dimension adds up to the tenant.
-with users as (
+-- A manager is whom the HR file names, else whom the directory does: the user by sign-in name as in the file, whoever is no user by id.
+with managers as (
+  select
+    u.tenant_id,
+    u.user_id,
+    coalesce(nullif(trim(e.manager_key), ''), nullif(trim(m.upn_key), ''), u.manager_id) as manager_key
+  from {{ ref('int_users') }} as u
+  left join {{ ref('int_employees') }} as e on e.tenant_id = u.tenant_id and e.user_id = u.user_id
+  left join {{ ref('int_users') }} as m on m.tenant_id = u.tenant_id and m.user_id = u.manager_id
+),
+
+users as (
   select tenant_id, user_id, 'department' as dimension, nullif(trim(department), '') as value from {{ ref('int_users') }}
   union all
   select tenant_id, user_id, 'country', nullif(trim(country), '') from {{ ref('int_users') }}
@@ -9,7 +20,7 @@ with users as (
   union all
   select tenant_id, user_id, 'employee_cost_centre', cost_centre from {{ ref('int_employees') }}
   union all
-  select tenant_id, user_id, 'manager', manager_key from {{ ref('int_employees') }}
+  select tenant_id, user_id, 'manager', manager_key from managers
 ),
 
 seats as (

@@ -27,5 +27,6 @@ select
       then last_non_interactive_sign_in_date_time
     else last_sign_in_date_time
   end as last_sign_in_attempt_at,
-  employee_id
+  employee_id,
+  cast(manager_id as varchar) as manager_id
 from {{ source('lake', 'graph_users') }}
