@@ -1,5 +1,10 @@
 -- Grain: one row per tenant, product family and subject: a user who may use, has activated or has installed the desktop
 -- product, or a device with the product and no user. Each is under exactly one reason.
+with reasons as (
+  select *, case when subject = 'user' then subject_id end as user_id
+  from {{ ref('int_hybrid_reasons') }}
+)
+
 select
   r.tenant_id,
   t.as_of_date,
@@ -7,7 +12,7 @@ select
   r.subject,
   r.subject_id,
   r.reason,
-  case when r.subject = 'user' then r.subject_id end as user_id,
+  r.user_id,
   u.user_principal_name,
   case when r.is_tracked then r.license_right end as license_right,
   r.license_names,
@@ -25,6 +30,6 @@ select
   r.identity_level,
   r.last_used_date,
   r.last_seen_date
-from {{ ref('int_hybrid_reasons') }} as r
+from reasons as r
 join {{ ref('int_hybrid_tenants') }} as t on t.tenant_id = r.tenant_id
-left join {{ ref('int_users') }} as u on u.tenant_id = r.tenant_id and r.subject = 'user' and u.user_id = r.subject_id
+left join {{ ref('int_users') }} as u on u.tenant_id = r.tenant_id and u.user_id = r.user_id
