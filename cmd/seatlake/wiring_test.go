@@ -25,8 +25,8 @@ func TestSignInWindow(t *testing.T) {
 		"a second run of the day reads the overlap again":                     {"2026-10-08T05:00:00Z", "2026-10-07T00:00:00Z", "", ""},
 		"a day that Graph no longer keeps whole is not read again":            {"2026-09-09T12:00:00Z", "2026-09-09T00:00:00Z", "", ""},
 		"a watermark at the edge of what Graph keeps leaves nothing unread":   {"2026-09-09T00:00:00Z", "2026-09-09T00:00:00Z", "", ""},
-		"a watermark that lies ahead within the overlap is believed":         {"2026-10-09T05:00:00Z", "2026-10-08T00:00:00Z", "", ""},
-		"a watermark of a clock that ran ahead is not believed":              {"2026-10-11T06:00:00Z", "2026-09-09T00:00:00Z", "", ""},
+		"a watermark that lies ahead within the overlap is believed":          {"2026-10-09T05:00:00Z", "2026-10-08T00:00:00Z", "", ""},
+		"a watermark of a clock that ran ahead is not believed":               {"2026-10-11T06:00:00Z", "2026-09-09T00:00:00Z", "", ""},
 		"what lies between an old watermark and what Graph keeps is not read": {"2026-08-01T06:00:00Z", "2026-09-09T00:00:00Z", "2026-08-01T06:00:00Z", "2026-09-09T00:00:00Z"},
 	} {
 		t.Run(name, func(t *testing.T) {
