@@ -16,7 +16,7 @@ demo: ## run everything against a simulated tenant
 
 .PHONY: test
 test: ## run all tests
-	go test ./...
+	go test -timeout 30m ./...
 
 .PHONY: sim
 sim: ## faults, deaths and tenants at random: SEEDS simulations (default 20) and 200 killed runs

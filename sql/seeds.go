@@ -3,6 +3,7 @@ package sql
 import (
 	"bytes"
 	"context"
+	"database/sql/driver"
 	"encoding/csv"
 	"encoding/hex"
 	"fmt"
@@ -173,27 +174,41 @@ func (b *build) createSeed(ctx context.Context, n *Node) error {
 	if err != nil {
 		return err
 	}
-	columns, holes := make([]string, len(header)), make([]string, len(header))
+	names, columns, casts := make([]string, len(header)), make([]string, len(header)), make([]string, len(header))
 	for i, name := range header {
 		kind := "varchar"
 		if j := slices.IndexFunc(n.Columns, func(c Column) bool { return c.Name == name }); j >= 0 && n.Columns[j].Type != "" {
 			kind = n.Columns[j].Type
 		}
-		columns[i] = quote(name) + " " + kind
-		holes[i] = fmt.Sprintf("cast(nullif(?, '') as %s)", kind)
+		names[i] = quote(name)
+		columns[i] = names[i] + " " + kind
+		casts[i] = fmt.Sprintf("cast(nullif(%s, '') as %s)", names[i], kind)
 	}
-	if err := b.exec(ctx, fmt.Sprintf("create table main.%s (%s)", quote(n.Name), strings.Join(columns, ", "))); err != nil {
+	table := "main." + quote(n.Name)
+	if err := b.exec(ctx, fmt.Sprintf("create table %s (%s)", table, strings.Join(columns, ", "))); err != nil {
 		return err
 	}
-	insert := fmt.Sprintf("insert into main.%s values (%s)", quote(n.Name), strings.Join(holes, ", "))
-	for i, row := range rows {
-		args := make([]any, len(row))
-		for j, cell := range row {
-			args[j] = strings.TrimSpace(cell)
-		}
-		if err := b.exec(ctx, insert, args...); err != nil {
+	insert := func(from int, rows [][]string) error {
+		return b.append(ctx, "seed_rows", strings.Join(names, ", "), "seed_row bigint", func(yield func([]driver.Value) bool) {
+			for i, row := range rows {
+				values := make([]driver.Value, 0, len(row)+1)
+				for _, cell := range row {
+					values = append(values, strings.TrimSpace(cell))
+				}
+				if !yield(append(values, int64(from+i))) {
+					return
+				}
+			}
+		}, fmt.Sprintf("insert into %s select %s from seed_rows order by seed_row", table, strings.Join(casts, ", ")))
+	}
+	err = insert(0, rows)
+	if err == nil {
+		return nil
+	}
+	for i := range rows { // which row it is
+		if err := insert(i, rows[i:i+1]); err != nil {
 			return fmt.Errorf("row %d: %w", i+1, err)
 		}
 	}
-	return nil
+	return err
 }

@@ -21,7 +21,7 @@ import (
 	"seatlake/pipeline"
 )
 
-var kills = flag.Int("kills", 40, "how often TestKilledRunsGoOn kills a run")
+var kills = flag.Int("kills", 15, "how often TestKilledRunsGoOn kills a run")
 
 // TestKilledRunsGoOn kills runs with SIGKILL: before some request is answered, or
 // once the lake has some number of files. The run after goes on from the pages that
