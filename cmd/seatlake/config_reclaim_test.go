@@ -29,6 +29,7 @@ reclaim:
 			SKUs:   []string{"VISIO*", "class:free"},
 		},
 		SharedMailboxes: []string{"shared-*@contoso.com"},
+		Policy:          carefulPolicy,
 	}
 	if diff := cmp.Diff(want, config.Reclaim); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

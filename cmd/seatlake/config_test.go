@@ -334,7 +334,7 @@ func TestFaults(t *testing.T) {
 		{"a pattern is not empty", tenant + "licenses: {exclude: ['', ]}", "8: licenses.exclude[0]: is empty: a SKU id, a part number with *, or class:free and the like"},
 		{"a class is a class", tenant + "licenses: {exclude: ['class:cheap']}", `8: licenses.exclude[0]: "class:cheap" is not a licence class; class: goes with paid, free, trial, capacity`},
 
-		{"at least one version stays", tenant + "retain: {versions: 0}", "8: retain.versions: "},
+		{"at least one version stays", tenant + "retain: {versions: 0}", `8: retain.versions: "0" is out of range; from 1 to 1000000 is possible`},
 		{"a retention has a unit", tenant + "raw: {retain: 30}", `8: raw.retain: "30" has no unit; 30d and 12h are durations, 0 keeps nothing`},
 		{"a retention is a duration", tenant + "raw: {retain: forever}", `8: raw.retain: "forever" is not a duration; 30d and 12h are durations, 0 keeps nothing`},
 		{"some tenants are read side by side", tenant + "parallel: {tenants: 0}", "8: parallel.tenants: \"0\" is out of range; from 1 to 64 is possible"},
