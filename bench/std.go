@@ -101,6 +101,10 @@ type stdUser struct {
 		NonInteractive *time.Time `json:"lastNonInteractiveSignInDateTime"`
 		Successful     *time.Time `json:"lastSuccessfulSignInDateTime"`
 	} `json:"signInActivity"`
+	Addresses []string `json:"proxyAddresses"`
+	Manager   struct {
+		ID *string `json:"id"`
+	} `json:"manager"`
 }
 
 // stdSignIn is a sign-in as encoding/json reads it, with what the table stores.
@@ -218,6 +222,8 @@ func putUser(rb *array.RecordBuilder, u *stdUser) {
 	putTime(rb.Field(31), u.Activity.Last)
 	putTime(rb.Field(32), u.Activity.NonInteractive)
 	putTime(rb.Field(33), u.Activity.Successful)
+	putTexts(rb.Field(34), u.Addresses)
+	putText(rb.Field(35), u.Manager.ID)
 }
 
 func putSignIn(rb *array.RecordBuilder, s *stdSignIn) {
