@@ -94,8 +94,11 @@ func (c *counter) close(ctx context.Context) error {
 	return errors.Join(err, c.book.Close(), c.lease.Release())
 }
 
-// rebuild brings the marts up to the ledger.
+// rebuild commits the ledger to the lake and brings the marts up to it.
 func (c *counter) rebuild(ctx context.Context) error {
+	if _, err := c.book.Publish(ctx); err != nil {
+		return err
+	}
 	reporter := c.reporter()
 	defer reporter.Close()
 	return c.buildVersion(ctx, c.cfg, c.lake, 0, reporter)

@@ -68,11 +68,7 @@ func (c *counter) apply(ctx context.Context, p *reclaim.Reclamation, o reclaim.A
 	}
 	reporter := c.reporter()
 	defer reporter.Close()
-	connect := c.writes
-	if o.DryRun {
-		connect = c.reads
-	}
-	t, err := connect(ctx, reporter)
+	t, err := c.connect(ctx, reporter, o.DryRun)
 	if err != nil {
 		return err
 	}
@@ -103,9 +99,6 @@ func (c *counter) apply(ctx context.Context, p *reclaim.Reclamation, o reclaim.A
 	}
 	c.tellStates(p)
 	if len(s.Results) > 0 && !noBuild {
-		if _, err := c.book.Publish(ctx); err != nil {
-			return err
-		}
 		if err := c.rebuild(ctx); err != nil {
 			return err
 		}

@@ -38,6 +38,14 @@ func (c *counter) graphConfig(ctx context.Context, reporter *Reporter) graph.Con
 	}
 }
 
+// connect is the tenant for reading, and unless it is a dry run, for writing.
+func (c *counter) connect(ctx context.Context, reporter *Reporter, dryRun bool) (*graphTenant, error) {
+	if dryRun {
+		return c.reads(ctx, reporter)
+	}
+	return c.writes(ctx, reporter)
+}
+
 // reads is the tenant for reading.
 func (c *counter) reads(ctx context.Context, reporter *Reporter) (*graphTenant, error) {
 	client, err := graph.New(c.graphConfig(ctx, reporter))

@@ -55,9 +55,6 @@ Exit status: 0 all shows; 4 there are findings.`,
 				}
 				fmt.Fprintf(a.out, "%d rows were looked at; %d do not show what was written.\n", len(s.Results), s.Failed)
 				if !noBuild && len(s.Results) > 0 {
-					if _, err := c.book.Publish(ctx); err != nil {
-						return err
-					}
 					if err := c.rebuild(ctx); err != nil {
 						return err
 					}
@@ -108,11 +105,7 @@ says to give back as many as there are seats for.`,
 func (c *counter) rollback(ctx context.Context, p *reclaim.Reclamation, o reclaim.RollbackOptions, noBuild bool) error {
 	reporter := c.reporter()
 	defer reporter.Close()
-	connect := c.writes
-	if o.DryRun {
-		connect = c.reads
-	}
-	t, err := connect(ctx, reporter)
+	t, err := c.connect(ctx, reporter, o.DryRun)
 	if err != nil {
 		return err
 	}
@@ -132,9 +125,6 @@ func (c *counter) rollback(ctx context.Context, p *reclaim.Reclamation, o reclai
 	}
 	c.tellStates(p)
 	if !noBuild {
-		if _, err := c.book.Publish(ctx); err != nil {
-			return err
-		}
 		if err := c.rebuild(ctx); err != nil {
 			return err
 		}

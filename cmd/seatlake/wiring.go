@@ -206,17 +206,11 @@ func (p *parts) jobs(run pipeline.Run) ([]pipeline.Job, error) {
 		case pipeline.UserRegistrationDetails:
 			job = collection(job, schemas.GraphUserRegistrationDetails, stamp(schemas.GraphUserRegistrationDetails))
 		case pipeline.LicenseTerms:
-			job.Optional = true
-			job.Decoder = terms.NewDecoder(run.Tenant, run.TenantID, memory.DefaultAllocator)
-			job.Outputs = []pipeline.Output{{Table: schemas.LicenseTerms, Through: []pipeline.Transform{stamp(schemas.LicenseTerms)}}}
+			job = userFile(job, terms.NewDecoder(run.Tenant, run.TenantID, memory.DefaultAllocator), schemas.LicenseTerms, stamp(schemas.LicenseTerms))
 		case pipeline.HrEmployees:
-			job.Optional = true
-			job.Decoder = hr.NewDecoder(run.Tenant, run.TenantID, memory.DefaultAllocator)
-			job.Outputs = []pipeline.Output{{Table: schemas.HrEmployees, Through: []pipeline.Transform{stamp(schemas.HrEmployees)}}}
+			job = userFile(job, hr.NewDecoder(run.Tenant, run.TenantID, memory.DefaultAllocator), schemas.HrEmployees, stamp(schemas.HrEmployees))
 		case pipeline.LegacyLicenses:
-			job.Optional = true
-			job.Decoder = itam.NewDecoder(run.Tenant, run.TenantID, memory.DefaultAllocator)
-			job.Outputs = []pipeline.Output{{Table: schemas.LegacyLicenses, Through: []pipeline.Transform{stamp(schemas.LegacyLicenses)}}}
+			job = userFile(job, itam.NewDecoder(run.Tenant, run.TenantID, memory.DefaultAllocator), schemas.LegacyLicenses, stamp(schemas.LegacyLicenses))
 		case pipeline.Inventory:
 			decoder, judge := inventoryDecoder()
 			job.Optional, job.Decoder = true, decoder
@@ -258,6 +252,14 @@ func (p *parts) signIns(job pipeline.Job, request pipeline.Request, table *schem
 		transform.SignInServices(p.rules),
 		stamp,
 	}}}
+	return job
+}
+
+// userFile completes the job of a file that the user keeps, without which a run is
+// whole.
+func userFile(job pipeline.Job, decoder pipeline.Decoder, table *schemas.Table, stamp pipeline.Transform) pipeline.Job {
+	job.Optional, job.Decoder = true, decoder
+	job.Outputs = []pipeline.Output{{Table: table, Through: []pipeline.Transform{stamp}}}
 	return job
 }
 
