@@ -20,7 +20,7 @@ var GraphSubscriptions = &Table{
 		{ID: 9, Name: "is_trial", Kind: Bool, From: "isTrial", Doc: "Whether it is a trial."},
 		{ID: 10, Name: "created_date_time", Kind: Timestamp, From: "createdDateTime", Doc: "When it was made, UTC."},
 		{ID: 11, Name: "next_lifecycle_date_time", Kind: Timestamp, From: "nextLifecycleDateTime", Doc: "When it moves to its next state unless it is renewed, UTC: renewal or expiry."},
-		{ID: 12, Name: "owner_id", Kind: UUID, Dict: true, From: "ownerId", Doc: "Who owns it within the tenant."},
+		{ID: 12, Name: "owner_id", Kind: UUID, Personal: ObjectID, Whose: Other, Dict: true, From: "ownerId", Doc: "Who owns it within the tenant."},
 		{ID: 13, Name: "owner_tenant_id", Kind: UUID, Dict: true, From: "ownerTenantId", Doc: "Directory id of the partner that sold it; null when bought directly."},
 		{ID: 14, Name: "owner_type", Kind: String, Dict: true, From: "ownerType", Doc: "What the owner is, such as User."},
 	},

@@ -11,7 +11,7 @@ var GraphUserLicenses = &Table{
 	Fields: []Field{
 		tenantID(),
 		snapshotDate(),
-		{ID: 3, Name: "user_id", Kind: UUID, Required: true, Doc: "Object id of the user. Computed from the users page's id."},
+		{ID: 3, Name: "user_id", Kind: UUID, Required: true, Personal: ObjectID, Doc: "Object id of the user. Computed from the users page's id."},
 		{ID: 4, Name: "sku_id", Kind: UUID, Dict: true, Required: true, Doc: "SKU. Computed from assignedLicenses and licenseAssignmentStates."},
 		{ID: 5, Name: "service", Kind: String, Dict: true, Doc: "One of the eleven services that an enabled plan of the SKU entitles; null when none does. Computed by the service map."},
 		{ID: 6, Name: "holds_seat", Kind: Bool, Required: true, Doc: "Whether the user holds the licence (it is in assignedLicenses). False for an assignment that failed. Computed."},

@@ -11,9 +11,9 @@ var GraphUserRegistrationDetails = &Table{
 	Fields: []Field{
 		tenantID(),
 		snapshotDate(),
-		{ID: 3, Name: "id", Kind: UUID, Required: true, From: "id", Doc: "Object id of the user."},
-		{ID: 4, Name: "user_principal_name", Kind: String, From: "userPrincipalName", Doc: "Sign-in name."},
-		{ID: 5, Name: "user_display_name", Kind: String, From: "userDisplayName", Doc: "Display name."},
+		{ID: 3, Name: "id", Kind: UUID, Required: true, Personal: ObjectID, From: "id", Doc: "Object id of the user."},
+		{ID: 4, Name: "user_principal_name", Kind: String, Personal: SignInName, From: "userPrincipalName", Doc: "Sign-in name."},
+		{ID: 5, Name: "user_display_name", Kind: String, Personal: PersonName, From: "userDisplayName", Doc: "Display name."},
 		{ID: 6, Name: "user_type", Kind: String, Dict: true, From: "userType", Doc: "member or guest, in lower case."},
 		{ID: 7, Name: "is_admin", Kind: Bool, From: "isAdmin", Doc: "Whether the user holds a role of an administrator."},
 		{ID: 8, Name: "is_mfa_registered", Kind: Bool, From: "isMfaRegistered", Doc: "Whether any strong method is registered, allowed by policy or not."},

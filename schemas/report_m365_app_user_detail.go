@@ -10,7 +10,7 @@ var ReportM365AppUserDetail = &Table{
 	Fields: []Field{
 		tenantID(),
 		reportRefreshDate(),
-		{ID: 3, Name: "user_principal_name", Kind: String, From: "User Principal Name", Doc: "Sign-in name, case as the report gives it; \"(Unknown)\" or a hash when concealed."},
+		{ID: 3, Name: "user_principal_name", Kind: String, Personal: SignInName, From: "User Principal Name", Doc: "Sign-in name, case as the report gives it; \"(Unknown)\" or a hash when concealed."},
 		{ID: 4, Name: "last_activation_date", Kind: Date, Dict: true, From: "Last Activation Date", Doc: "UTC day of the latest activation."},
 		{ID: 5, Name: "last_activity_date", Kind: Date, Dict: true, From: "Last Activity Date", Doc: "UTC day of the latest activity, all-time."},
 		{ID: 6, Name: "report_period", Kind: Int32, From: "Report Period", Doc: "Days the counts cover."},

@@ -11,8 +11,8 @@ var ReportMicrosoft365CopilotUsageUserDetail = &Table{
 	Fields: []Field{
 		tenantID(),
 		reportRefreshDate(),
-		{ID: 3, Name: "user_principal_name", Kind: String, From: "User Principal Name", Doc: "Sign-in name, case as the report gives it; a hash when concealed."},
-		{ID: 4, Name: "display_name", Kind: String, From: "Display Name", Doc: "Display name."},
+		{ID: 3, Name: "user_principal_name", Kind: String, Personal: SignInName, From: "User Principal Name", Doc: "Sign-in name, case as the report gives it; a hash when concealed."},
+		{ID: 4, Name: "display_name", Kind: String, Personal: PersonName, From: "Display Name", Doc: "Display name."},
 		{ID: 5, Name: "last_activity_date", Kind: Date, Dict: true, From: "Last Activity Date", Doc: "UTC day of the latest use of Copilot in any application, all-time."},
 		{ID: 6, Name: "copilot_chat_last_activity_date", Kind: Date, Dict: true, From: "Copilot Chat Last Activity Date", Doc: "UTC day of the latest use of Copilot Chat."},
 		{ID: 7, Name: "microsoft_teams_copilot_last_activity_date", Kind: Date, Dict: true, From: "Microsoft Teams Copilot Last Activity Date", Doc: "UTC day of the latest use in Microsoft Teams."},

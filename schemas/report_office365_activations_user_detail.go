@@ -10,8 +10,8 @@ var ReportOffice365ActivationsUserDetail = &Table{
 	Fields: []Field{
 		tenantID(),
 		reportRefreshDate(),
-		{ID: 3, Name: "user_principal_name", Kind: String, From: "User Principal Name", Doc: "Sign-in name, case as the report gives it; \"(Unknown)\" or a hash when concealed."},
-		{ID: 4, Name: "display_name", Kind: String, From: "Display Name", Doc: "Display name."},
+		{ID: 3, Name: "user_principal_name", Kind: String, Personal: SignInName, From: "User Principal Name", Doc: "Sign-in name, case as the report gives it; \"(Unknown)\" or a hash when concealed."},
+		{ID: 4, Name: "display_name", Kind: String, Personal: PersonName, From: "Display Name", Doc: "Display name."},
 		{ID: 5, Name: "product_type", Kind: String, Dict: true, From: "Product Type", Doc: "Product activated."},
 		{ID: 6, Name: "last_activated_date", Kind: Date, Dict: true, From: "Last Activated Date", Doc: "UTC day of the latest activation of the product."},
 		{ID: 7, Name: "windows", Kind: Int64, From: "Windows", Doc: "Activations on Windows."},

@@ -10,8 +10,8 @@ var ReportOffice365ActiveUserDetail = &Table{
 	Fields: []Field{
 		tenantID(),
 		reportRefreshDate(),
-		{ID: 3, Name: "user_principal_name", Kind: String, From: "User Principal Name", Doc: "Sign-in name, case as the report gives it; \"(Unknown)\" or a hash when concealed."},
-		{ID: 4, Name: "display_name", Kind: String, From: "Display Name", Doc: "Display name."},
+		{ID: 3, Name: "user_principal_name", Kind: String, Personal: SignInName, From: "User Principal Name", Doc: "Sign-in name, case as the report gives it; \"(Unknown)\" or a hash when concealed."},
+		{ID: 4, Name: "display_name", Kind: String, Personal: PersonName, From: "Display Name", Doc: "Display name."},
 		{ID: 5, Name: "is_deleted", Kind: Bool, From: "Is Deleted", Doc: "Whether the account is deleted; such rows never count as activity."},
 		{ID: 6, Name: "deleted_date", Kind: Date, Dict: true, From: "Deleted Date", Doc: "UTC day of the deletion."},
 		{ID: 7, Name: "has_exchange_license", Kind: Bool, From: "Has Exchange License", Doc: "Whether the user has a licence for Exchange."},

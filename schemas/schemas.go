@@ -56,6 +56,9 @@ type Field struct {
 	Required bool // never null; a row without it is refused
 	Dict     bool // few distinct values (String, UUID, Date): an Arrow dictionary, a Parquet dictionary page
 
+	Personal Personal // what it tells of a person; 0 for nothing
+	Whose    Whose    // of which person
+
 	Elem   *Field  // the element of a List
 	Fields []Field // the members of a Struct
 }
@@ -75,6 +78,9 @@ type Table struct {
 	// into partitions: snapshot_date, report_refresh_date or event_date. Empty
 	// for the catalogue's tables, which belong to no tenant.
 	Partition string
+
+	// Erasure says what becomes of the rows of a person who is erased.
+	Erasure Erasure
 
 	// Since the file format is CSV or JSON per source, so is the reading.
 	Format Format
