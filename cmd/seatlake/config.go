@@ -83,6 +83,9 @@ type Auth struct {
 	IdentityEndpoint string // empty for that of a virtual machine
 	IdentityHeader   Secret
 
+	// Permissions are asked for on a person's behalf by every command that reads.
+	Permissions []string
+
 	TokenStore      tokenstore.Place // of a person's refresh token
 	TokenDir        string
 	TokenPassphrase Secret

@@ -22,7 +22,7 @@ type method struct {
 }
 
 func methods() []method {
-	stored := []string{"token_store", "token_dir"}
+	stored := []string{"token_store", "token_dir", "permissions"}
 	return []method{
 		{"client_secret", []string{"client_secret", "client_secret_file"}, (*reader).clientSecret, false},
 		{"certificate", []string{"client_certificate", "client_certificate_password"}, (*reader).certificate, false},
@@ -240,6 +240,7 @@ func (r *reader) managedIdentity(keys map[string]place, a *Auth) {
 
 // tokenStore says where a person's refresh token rests between runs.
 func (r *reader) tokenStore(keys map[string]place, a *Auth) {
+	a.Permissions = r.permissions(keys["permissions"])
 	place, dir := keys["token_store"], keys["token_dir"]
 	if s, ok := r.text(place); ok {
 		a.TokenStore = tokenstore.Place(s)
@@ -270,7 +271,7 @@ func (t Tenant) credential() graph.Credential {
 	case "managed_identity":
 		return t.Auth.identity()
 	case "authorization_code", "device_code":
-		return graph.Delegated{Store: t.tokens()}
+		return t.person(forReading)
 	default:
 		return graph.ClientSecret(t.Auth.ClientSecret.Reveal())
 	}
@@ -280,13 +281,13 @@ func (a Auth) identity() graph.ManagedIdentity {
 	return graph.ManagedIdentity{Endpoint: a.IdentityEndpoint, Header: a.IdentityHeader.Reveal()}
 }
 
-// tokens is where the tenant's refresh token rests. Its name is what the token is
-// good for, so that a tenant may be renamed, and one of another directory or
-// application has one of its own.
-func (t Tenant) tokens() *tokenstore.Store {
+// tokens is where a refresh token of the tenant's rests. Its name is what the token is
+// good for, so that a tenant may be renamed, and one of another directory, application
+// or purpose has one of its own.
+func (t Tenant) tokens(p purpose) *tokenstore.Store {
 	host := strings.TrimPrefix(strings.TrimPrefix(t.Cloud.Login, "https://"), "http://")
 	return &tokenstore.Store{
-		Dir: t.Auth.TokenDir, Name: host + "/" + t.ID + "/" + t.Auth.ClientID, Place: t.Auth.TokenStore,
+		Dir: t.Auth.TokenDir, Name: host + "/" + t.ID + "/" + t.Auth.ClientID + p.entry, Place: t.Auth.TokenStore,
 		Passphrase: t.Auth.TokenPassphrase.Reveal(),
 	}
 }

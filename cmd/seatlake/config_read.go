@@ -115,6 +115,7 @@ func (r *reader) config(text []byte) *Config {
 	if c.Activity.CountNonInteractive && slices.Contains(c.Off, pipeline.NonInteractiveSignIns) {
 		r.fault(keys["activity"], "count_non_interactive_sign_ins counts what is not read; set sources.non_interactive_sign_ins to true as well")
 	}
+	c.setPermissions()
 	c.Notes = r.notes
 	return c
 }

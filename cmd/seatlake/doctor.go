@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"seatlake/extract/graph"
-	"seatlake/load/lake"
 	"seatlake/pipeline"
 )
 
@@ -376,38 +375,6 @@ func (p *examined) permissions(seen map[string]error) {
 			Cure:  "buy one licence of Entra ID P1; until then these services are not measurable, and nobody is called idle by them",
 		})
 	}
-}
-
-// writing tells whether the application may change licences. Nothing but `reclaim
-// apply` and `reclaim rollback` does, so that nobody else should have the permission.
-func (p *examined) writing() {
-	i := slices.IndexFunc(p.roles, writesLicenses)
-	used, err := p.reclaims()
-	switch {
-	case i < 0:
-		p.say(finding{Check: "write_permission", Status: healthy, Found: "the application may not change licences; `seatlake reclaim apply` and `rollback` would need " + graph.WriteLicenses})
-	case used && err == nil:
-		p.say(finding{Check: "write_permission", Status: healthy, Found: "the application may change licences (" + p.roles[i] + "), which `seatlake reclaim` has made use of"})
-	default:
-		p.say(finding{
-			Check: "write_permission", Status: warning, Found: "the application may change licences (" + p.roles[i] + "), and nothing but `seatlake reclaim apply` and `rollback` makes use of that",
-			Costs: "whoever has its secret can take licences away",
-			Cure:  "remove the permission from the application unless licences are taken back with seatlake; reading takes none that writes",
-		})
-	}
-}
-
-// reclaims says that licences of the tenant have been taken back with this lake.
-func (p *examined) reclaims() (bool, error) {
-	lk, err := lake.Open(p.cfg.Lake)
-	if err != nil {
-		return false, err
-	}
-	tenants, err := lk.Ledgers()
-	if err != nil {
-		return false, err
-	}
-	return slices.Contains(tenants, p.tenant.ID), nil
 }
 
 // notPremium says that Graph keeps a source closed to tenants without a licence.

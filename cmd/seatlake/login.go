@@ -15,6 +15,7 @@ import (
 func (a *app) loginCommand() *cobra.Command {
 	var tenants []string
 	var noBrowser bool
+	var what string
 	cmd := &cobra.Command{
 		Use:   "login",
 		Short: "Sign a person in to the tenants that are read on a person's behalf",
@@ -26,10 +27,20 @@ SEATLAKE_TOKEN_PASSPHRASE if the file is to be worth nothing without it.
 
 With authorization_code a browser on this machine opens; the app registration needs
 the redirect address http://localhost on its mobile and desktop platform. With
-device_code any browser will do; the registration needs public client flows allowed.`,
-		Example: "  seatlake login\n  seatlake login --tenant contoso --no-browser",
+device_code any browser will do; the registration needs public client flows allowed.
+
+A sign-in asks for the permissions by name that reading the configured sources takes,
+or those of auth.permissions, and for none that writes. --for reclaim asks for
+LicenseAssignment.ReadWrite.All besides, and --for reclaim-groups for
+GroupMember.ReadWrite.All, too: for "reclaim apply" and "rollback", which use a token
+of their own that no other command asks for.`,
+		Example: "  seatlake login\n  seatlake login --tenant contoso --no-browser\n  seatlake login --tenant contoso --for reclaim",
 		Args:    cobra.NoArgs,
 		RunE: action(func(ctx context.Context, _ []string) error {
+			p, err := findPurpose(what)
+			if err != nil {
+				return err
+			}
 			cfg, err := a.config()
 			if err != nil {
 				return err
@@ -39,7 +50,7 @@ device_code any browser will do; the registration needs public client flows allo
 				return err
 			}
 			for _, t := range selected {
-				if err := a.logIn(ctx, t, !noBrowser); err != nil {
+				if err := a.logIn(ctx, t, p, !noBrowser); err != nil {
 					return fmt.Errorf("tenant %s: %w", t.Name, err)
 				}
 			}
@@ -47,6 +58,7 @@ device_code any browser will do; the registration needs public client flows allo
 		}),
 	}
 	cmd.Flags().StringArrayVar(&tenants, "tenant", nil, "sign in to the tenant of this `name` only; may be repeated")
+	cmd.Flags().StringVar(&what, "for", forReading.name, "sign in for `purpose` reading, reclaim or reclaim-groups")
 	cmd.Flags().BoolVar(&noBrowser, "no-browser", false, "print the address to open, and open no browser")
 	return cmd
 }
@@ -73,11 +85,13 @@ func selectPersons(cfg *Config, names []string) ([]Tenant, error) {
 	return out, nil
 }
 
-func (a *app) logIn(ctx context.Context, t Tenant, browser bool) error {
-	store := t.tokens()
+func (a *app) logIn(ctx context.Context, t Tenant, p purpose, browser bool) error {
+	store := t.tokens(p)
+	credential := t.person(p)
+	credential.Store = store
 	client, err := graph.New(graph.Config{
 		Tenant: t.Name, Graph: t.Cloud.Graph, Login: t.Cloud.Login, DirectoryID: t.ID, ClientID: t.Auth.ClientID,
-		Credential: graph.Delegated{Store: store}, Now: a.now, Sleep: a.sleep, UserAgent: "seatlake/" + version(),
+		Credential: credential, Now: a.now, Sleep: a.sleep, UserAgent: "seatlake/" + version(),
 	})
 	if err != nil {
 		return err

@@ -68,7 +68,7 @@ func (c *counter) apply(ctx context.Context, p *reclaim.Reclamation, o reclaim.A
 	}
 	reporter := c.reporter()
 	defer reporter.Close()
-	t, err := c.connect(ctx, reporter, o.DryRun)
+	t, err := c.connect(ctx, reporter, o.DryRun, o.RemoveFromGroups)
 	if err != nil {
 		return err
 	}

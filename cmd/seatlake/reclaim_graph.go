@@ -23,12 +23,12 @@ type graphTenant struct {
 
 var _ reclaim.Tenant = (*graphTenant)(nil)
 
-// reclaimConfig is how Graph is reached. Requests wait as in a run.
-func (c *counter) graphConfig(ctx context.Context, reporter *Reporter) graph.Config {
+// graphConfig is how Graph is reached for a purpose. Requests wait as in a run.
+func (c *counter) graphConfig(ctx context.Context, reporter *Reporter, p purpose) graph.Config {
 	t := c.tenant
 	return graph.Config{
 		Tenant: t.Name, Graph: t.Cloud.Graph, Login: t.Cloud.Login, DirectoryID: t.ID,
-		ClientID: t.Auth.ClientID, Credential: t.credential(),
+		ClientID: t.Auth.ClientID, Credential: t.credentialFor(p),
 		Now: c.now, Sleep: hasten(ctx, c.sleep), UserAgent: "seatlake/" + version(),
 		Progress: func(e graph.Event) {
 			if e.Wait > 0 {
@@ -38,46 +38,63 @@ func (c *counter) graphConfig(ctx context.Context, reporter *Reporter) graph.Con
 	}
 }
 
-// connect is the tenant for reading, and unless it is a dry run, for writing.
-func (c *counter) connect(ctx context.Context, reporter *Reporter, dryRun bool) (*graphTenant, error) {
-	if dryRun {
+// connect is the tenant for reading, and unless it is a dry run, for writing: licences,
+// and the members of groups besides.
+func (c *counter) connect(ctx context.Context, reporter *Reporter, dryRun, groups bool) (*graphTenant, error) {
+	switch {
+	case dryRun:
 		return c.reads(ctx, reporter)
+	case groups:
+		return c.writes(ctx, reporter, forGroups)
+	default:
+		return c.writes(ctx, reporter, forReclaim)
 	}
-	return c.writes(ctx, reporter)
 }
 
 // reads is the tenant for reading.
 func (c *counter) reads(ctx context.Context, reporter *Reporter) (*graphTenant, error) {
-	client, err := graph.New(c.graphConfig(ctx, reporter))
+	client, err := graph.New(c.graphConfig(ctx, reporter, forReading))
 	if err != nil {
 		return nil, err
 	}
 	return &graphTenant{Client: client, root: c.tenant.Cloud.Graph}, nil
 }
 
-// writes is the tenant for reading and writing. Without the permission it is refused
-// before anything is asked.
-func (c *counter) writes(ctx context.Context, reporter *Reporter) (*graphTenant, error) {
-	writer, err := graph.NewWriter(c.graphConfig(ctx, reporter))
+// writes is the tenant for reading and writing. Without the permissions of the purpose
+// it is refused before anything is asked. A token that says nothing of itself is left
+// for Graph to judge.
+func (c *counter) writes(ctx context.Context, reporter *Reporter, p purpose) (*graphTenant, error) {
+	writer, err := graph.NewWriter(c.graphConfig(ctx, reporter, p))
 	if err != nil {
 		return nil, err
 	}
 	roles, err := writer.Roles(ctx)
+	if err == nil && len(roles) > 0 {
+		err = c.lacks(p, roles)
+	}
 	if err != nil {
 		writer.Close()
 		return nil, err
 	}
-	if len(roles) > 0 && !slices.ContainsFunc(roles, writesLicenses) {
-		writer.Close()
-		return nil, fmt.Errorf("tenant %s: the application may not change licences: add %s to its Microsoft Graph permissions, have an administrator grant consent, and take it away again when nobody uses it",
-			c.tenant.Name, graph.WriteLicenses)
-	}
 	return &graphTenant{Client: writer.Client, writer: writer, root: c.tenant.Cloud.Graph}, nil
 }
 
-// writesLicenses says that a permission lets its holder change licences.
-func writesLicenses(role string) bool {
-	return slices.Contains([]string{graph.WriteLicenses, "User.ReadWrite.All", "Directory.ReadWrite.All"}, role)
+// lacks says which permission of a purpose a token does not carry.
+func (c *counter) lacks(p purpose, roles []string) error {
+	what, missing := "", ""
+	switch {
+	case !graph.MayWriteLicenses(roles):
+		what, missing = "licences", graph.WriteLicenses
+	case slices.Contains(p.writes, graph.WriteMembers) && !graph.MayWriteMembers(roles):
+		what, missing = "the members of groups", graph.WriteMembers
+	default:
+		return nil
+	}
+	if m, _ := findMethod(c.tenant.Auth.Method); m.person {
+		return fmt.Errorf("tenant %s: who signed in may not change %s: sign in again with %s", c.tenant.Name, what, c.tenant.person(p).LogIn)
+	}
+	return fmt.Errorf("tenant %s: the application may not change %s: add %s to its Microsoft Graph permissions, have an administrator grant consent, and take it away again when nobody uses it",
+		c.tenant.Name, what, missing)
 }
 
 func (g *graphTenant) User(ctx context.Context, id string) (*reclaim.User, error) {

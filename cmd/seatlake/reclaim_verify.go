@@ -105,7 +105,7 @@ says to give back as many as there are seats for.`,
 func (c *counter) rollback(ctx context.Context, p *reclaim.Reclamation, o reclaim.RollbackOptions, noBuild bool) error {
 	reporter := c.reporter()
 	defer reporter.Close()
-	t, err := c.connect(ctx, reporter, o.DryRun)
+	t, err := c.connect(ctx, reporter, o.DryRun, p.TookFromGroups(o.Rows))
 	if err != nil {
 		return err
 	}

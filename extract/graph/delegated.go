@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"strings"
 
 	"golang.org/x/oauth2"
 )
@@ -12,8 +13,19 @@ import (
 // Delegated is the credential of a person who has signed in once, by
 // Client.LogInByBrowser or Client.LogInByCode, and acts through the application
 // since. It needs an application that is a public client.
+//
+// Permissions are asked for by name, at the sign-in and with each access token, so
+// that a token is good for what its command does and no more. The login host gives
+// those that were consented to, and refuses when one was not.
 type Delegated struct {
 	Store TokenStore
+
+	// Permissions are such as "User.Read.All". Nil asks for those that reading takes.
+	Permissions []string
+
+	// LogIn is the command by which the person signs in, for errors; "" is
+	// "seatlake login".
+	LogIn string
 }
 
 // TokenStore keeps one person's refresh token from run to run. It is a secret.
@@ -26,8 +38,6 @@ type TokenStore interface {
 	// Put stores a token in place of whatever is stored, be it legible or not.
 	Put(ctx context.Context, token string) error
 }
-
-var errNobody = errors.New("nobody has signed in yet: seatlake login")
 
 func (d Delegated) check(c *Config) error {
 	var missing error
@@ -44,12 +54,12 @@ func (d Delegated) ask(ctx context.Context, t *tokens) (*oauth2.Token, error) {
 	var answer *oauth2.Token
 	err := d.Store.Update(ctx, func(stored string) (string, error) {
 		if stored == "" {
-			return "", errNobody
+			return "", errors.New("nobody has signed in yet: " + d.logIn())
 		}
 		t.client.hide(stored)
 		var err error
 		answer, err = t.post(ctx, url.Values{
-			"grant_type": {"refresh_token"}, "refresh_token": {stored}, "scope": {t.client.personScope()},
+			"grant_type": {"refresh_token"}, "refresh_token": {stored}, "scope": {d.scope(t.client)},
 		})
 		if err != nil {
 			return "", err
@@ -63,9 +73,27 @@ func (d Delegated) ask(ctx context.Context, t *tokens) (*oauth2.Token, error) {
 }
 
 func (d Delegated) advice() string {
-	return "check directory id and client id, and that the application allows public client flows; then " + signInAgain
+	return "check directory id and client id, and that the application allows public client flows; then " + d.again()
 }
 
-// personScope is what was granted to the application on a person's behalf, with a
-// refresh token.
-func (c *Client) personScope() string { return c.scope() + " offline_access" }
+// again is what to do when a refresh token is good for nothing.
+func (d Delegated) again() string { return "sign in again: " + d.logIn() }
+
+func (d Delegated) logIn() string { return cmp.Or(d.LogIn, "seatlake login") }
+
+// permissions are those that are asked for.
+func (d Delegated) permissions() []string {
+	if d.Permissions == nil {
+		return ReadPermissions(everySource()...)
+	}
+	return d.Permissions
+}
+
+// scope is the permissions as the login host takes them, and a refresh token.
+func (d Delegated) scope(c *Client) string {
+	var scope strings.Builder
+	for _, p := range d.permissions() {
+		scope.WriteString(c.audience() + "/" + p + " ")
+	}
+	return scope.String() + "offline_access"
+}

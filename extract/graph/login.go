@@ -28,7 +28,7 @@ type Person struct {
 // browser has come back, or ctx ends. A refusal is an *AuthError. The credential
 // has to be a Delegated.
 func (c *Client) LogInByBrowser(ctx context.Context, visit func(address string)) (*Person, error) {
-	store, err := c.delegated()
+	person, err := c.delegated()
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (c *Client) LogInByBrowser(ctx context.Context, visit func(address string))
 	}
 	// Entra lets http://localhost have any port, and no other host or path.
 	flow := oauth2.Config{
-		ClientID: c.config.ClientID, RedirectURL: "http://localhost:" + port, Scopes: strings.Fields(c.personScope()),
+		ClientID: c.config.ClientID, RedirectURL: "http://localhost:" + port, Scopes: strings.Fields(person.scope(c)),
 		Endpoint: oauth2.Endpoint{AuthURL: c.login.authorize.String()},
 	}
 	state, verifier := rand.Text(), oauth2.GenerateVerifier()
@@ -60,9 +60,9 @@ func (c *Client) LogInByBrowser(ctx context.Context, visit func(address string))
 		return nil, newAuthError(c, 0, came.Get("error"), came.Get("error_description"))
 	}
 	c.hide(code)
-	return c.enter(ctx, store, url.Values{
+	return c.enter(ctx, person.Store, url.Values{
 		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {flow.RedirectURL}, "code_verifier": {verifier},
-		"scope": {c.personScope()},
+		"scope": {person.scope(c)},
 	})
 }
 
@@ -76,11 +76,11 @@ type Prompt struct {
 // refresh token. It gives show what to do, and asks until it is done, or ctx
 // ends. A refusal is an *AuthError. The credential has to be a Delegated.
 func (c *Client) LogInByCode(ctx context.Context, show func(Prompt)) (*Person, error) {
-	store, err := c.delegated()
+	person, err := c.delegated()
 	if err != nil {
 		return nil, err
 	}
-	device, err := c.device(ctx)
+	device, err := c.device(ctx, person)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (c *Client) LogInByCode(ctx context.Context, show func(Prompt)) (*Person, e
 		if err := c.config.Sleep(ctx, interval); err != nil {
 			return nil, err
 		}
-		person, err := c.enter(ctx, store, url.Values{
+		signedIn, err := c.enter(ctx, person.Store, url.Values{
 			"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {device.DeviceCode},
 		})
 		refused, ok := errors.AsType[*AuthError](err)
@@ -106,15 +106,15 @@ func (c *Client) LogInByCode(ctx context.Context, show func(Prompt)) (*Person, e
 		case ok && waited < longest && refused.Code == "slow_down":
 			interval += usual // as RFC 8628 has it
 		default:
-			return person, err
+			return signedIn, err
 		}
 	}
 }
 
 // device asks for a code.
-func (c *Client) device(ctx context.Context) (*oauth2.DeviceAuthResponse, error) {
+func (c *Client) device(ctx context.Context, person Delegated) (*oauth2.DeviceAuthResponse, error) {
 	flow := oauth2.Config{
-		ClientID: c.config.ClientID, Scopes: strings.Fields(c.personScope()),
+		ClientID: c.config.ClientID, Scopes: strings.Fields(person.scope(c)),
 		Endpoint: oauth2.Endpoint{DeviceAuthURL: c.login.device.String()},
 	}
 	var device *oauth2.DeviceAuthResponse
@@ -135,12 +135,12 @@ func (c *Client) device(ctx context.Context) (*oauth2.DeviceAuthResponse, error)
 	return device, nil
 }
 
-func (c *Client) delegated() (TokenStore, error) {
+func (c *Client) delegated() (Delegated, error) {
 	d, ok := c.config.Credential.(Delegated)
 	if !ok {
-		return nil, fmt.Errorf("tenant %s signs in without a person", c.config.Tenant)
+		return d, fmt.Errorf("tenant %s signs in without a person", c.config.Tenant)
 	}
-	return d.Store, nil
+	return d, nil
 }
 
 // enter redeems what a person's sign-in has brought, and stores the refresh token.

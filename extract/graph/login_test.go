@@ -75,7 +75,7 @@ func TestLogInByBrowser(t *testing.T) {
 		asked := mustURL(t, address)
 		q := asked.Query()
 		if asked.Path != "/"+graphsim.DefaultTenantID+"/oauth2/v2.0/authorize" || !strings.HasPrefix(q.Get("redirect_uri"), "http://localhost:") ||
-			q.Get("scope") != h.GraphURL+"/.default offline_access" || q.Get("response_mode") != "query" || len(q.Get("state")) < 20 {
+			q.Get("scope") != scopeOf(h.GraphURL, ReadPermissions(everySource()...)) || q.Get("response_mode") != "query" || len(q.Get("state")) < 20 {
 			t.Errorf("address: %s", address)
 		}
 		checkSignsIn(t, client) // with the token at hand
@@ -295,7 +295,7 @@ func TestRefreshing(t *testing.T) {
 		}
 		form := cloud.sent[0].Form
 		if diff := cmp.Diff(map[string][]string{
-			"grant_type": {"refresh_token"}, "client_id": {clientID}, "refresh_token": {"canary-refresh"}, "scope": {cloud.URL + "/.default offline_access"},
+			"grant_type": {"refresh_token"}, "client_id": {clientID}, "refresh_token": {"canary-refresh"}, "scope": {scopeOf(cloud.URL, ReadPermissions(everySource()...))},
 		}, form); diff != "" {
 			t.Error(diff)
 		}

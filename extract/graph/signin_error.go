@@ -78,10 +78,13 @@ func (e *AuthError) explain(c *Client, number int) {
 	e.Hint = c.authHint(e)
 }
 
-const signInAgain = "sign in again: seatlake login"
-
 // authHint is what an administrator has to do about a refusal.
 func (c *Client) authHint(e *AuthError) string {
+	person, signedIn := c.config.Credential.(Delegated)
+	signInAgain, consentTo := person.again(), "the application's permissions"
+	if signedIn {
+		consentTo = strings.Join(person.permissions(), ", ")
+	}
 	switch e.AADSTS {
 	case 7000215:
 		return "the client secret is wrong: configure the secret's value, not its id"
@@ -99,12 +102,15 @@ func (c *Client) authHint(e *AuthError) string {
 		return "the assertion was not valid at the login host's time: set this machine's clock"
 	case 90002:
 		return "the directory is not known: check the directory id and the cloud"
-	case 65001:
-		return "consent is missing: have an administrator grant consent to the application's permissions"
+	case 65001, 650053, 650057:
+		if signedIn {
+			return "nobody has consented to all of " + consentTo + ": " + signInAgain + ", or have an administrator grant consent to them"
+		}
+		return "consent is missing: have an administrator grant consent to " + consentTo
 	case 65004:
-		return "the person declined to consent: sign in again and accept, or have an administrator grant consent to the application's permissions"
+		return "the person declined to consent: sign in again and accept, or have an administrator grant consent to " + consentTo
 	case 90094:
-		return "only an administrator may consent: have one grant consent to the application's permissions"
+		return "only an administrator may consent: have one grant consent to " + consentTo
 	case 50105:
 		return "the person is not assigned to the application: assign them among the enterprise applications"
 	case 50020:

@@ -66,6 +66,16 @@ func (b *Book) Rollback(ctx context.Context, p *Reclamation, t Tenant, o Rollbac
 	return s, nil
 }
 
+// TookFromGroups says that memberships of groups are to be given back for some rows of
+// the plan; for all when none is named.
+func (p *Reclamation) TookFromGroups(rows []int) bool {
+	items, err := p.restorable(rows)
+	return err == nil && slices.ContainsFunc(items, func(i *Item) bool {
+		return i.Pending != nil && i.Pending.Assignment.Group != "" ||
+			slices.ContainsFunc(i.open(), func(t Taken) bool { return t.Assignment.Group != "" })
+	})
+}
+
 // restorable are the items from which something was taken that is not back.
 func (p *Reclamation) restorable(rows []int) ([]*Item, error) {
 	for _, n := range rows {

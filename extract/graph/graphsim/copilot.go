@@ -31,7 +31,7 @@ func (s *Server) serveCopilot(w http.ResponseWriter, r *http.Request, function, 
 	}
 	period := takes.FindStringSubmatch(arguments)
 	switch {
-	case !s.allows("Reports.Read.All"):
+	case !s.mays(r, "Reports.Read.All"):
 		s.refuseReports(w, r)
 	case function != copilotReport.function:
 		s.refuse(w, r, http.StatusBadRequest, "BadRequest", "Resource not found for the segment '"+function+"'.")

@@ -356,7 +356,7 @@ func (s *Server) serveCollection(w http.ResponseWriter, r *http.Request, e *endp
 func (s *Server) forbids(w http.ResponseWriter, r *http.Request, e *endpoint, q query) bool {
 	withSignIns := e.source == "users" && slices.Contains(q.asked, signInActivity)
 	switch {
-	case !s.allows(e.permission), withSignIns && !s.allows("AuditLog.Read.All"):
+	case !s.mays(r, e.permission), withSignIns && !s.mays(r, "AuditLog.Read.All"):
 		s.refuse(w, r, http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 	case s.o.NoPremium && (withSignIns || isSignIns(e.source) || e.source == "user_registration_details"):
 		s.refuse(w, r, http.StatusForbidden, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", "Neither tenant is B2C or tenant doesn't have premium license")
@@ -456,7 +456,7 @@ func (s *Server) serveSettings(w http.ResponseWriter, r *http.Request) {
 	if done {
 		return
 	}
-	if !s.allows("ReportSettings.Read.All") {
+	if !s.mays(r, "ReportSettings.Read.All") {
 		s.refuseReports(w, r)
 		return
 	}
@@ -472,7 +472,7 @@ func (s *Server) serveReport(w http.ResponseWriter, r *http.Request, function, a
 	if _, done := s.before(w, r, function, query{page: 1}, answers); done {
 		return
 	}
-	if !s.allows("Reports.Read.All") {
+	if !s.mays(r, "Reports.Read.All") {
 		s.refuseReports(w, r)
 		return
 	}

@@ -139,7 +139,7 @@ func (s *Server) find(key string) (i int, ok bool) {
 
 // serveAssign changes a user's direct licences, all of the request or nothing.
 func (s *Server) serveAssign(w http.ResponseWriter, r *http.Request, key string) {
-	if !s.allows(mayWriteLicenses) {
+	if !s.mays(r, mayWriteLicenses) {
 		s.denied(w, r)
 		return
 	}
@@ -215,7 +215,7 @@ func (s *Server) serveChanged(w http.ResponseWriter, r *http.Request, i int) {
 
 // serveGroup is one group with the licences it gives.
 func (s *Server) serveGroup(w http.ResponseWriter, r *http.Request, id string) {
-	if !s.allows(mayReadGroups) && !s.allows(mayWriteGroups) {
+	if !s.mays(r, mayReadGroups) && !s.mays(r, mayWriteGroups) {
 		s.denied(w, r)
 		return
 	}
@@ -310,7 +310,7 @@ func (s *Server) serveJoin(w http.ResponseWriter, r *http.Request, group string)
 
 // editable is a group whose members may be changed here.
 func (s *Server) editable(w http.ResponseWriter, r *http.Request, id string) (g Group, ok bool) {
-	if !s.allows(mayWriteGroups) {
+	if !s.mays(r, mayWriteGroups) {
 		s.denied(w, r)
 		return g, false
 	}

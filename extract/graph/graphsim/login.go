@@ -111,30 +111,11 @@ func (s *Server) redeemCredentials(w http.ResponseWriter, r *http.Request) {
 				fmt.Sprintf("for a secret added to app '%s'.", client))
 		return
 	}
-	if s.scoped(w, r.PostForm.Get("scope"), false) {
-		s.sendToken(w, s.issue(""), "", "")
+	if _, refused := s.asks(r.PostForm.Get("scope"), false); refused != nil {
+		s.writeLoginError(w, *refused)
+		return
 	}
-}
-
-// scoped refuses scopes other than all that was granted in Graph; a person may
-// have a refresh token besides.
-func (s *Server) scoped(w http.ResponseWriter, scope string, person bool) bool {
-	var graph, other int
-	for _, name := range strings.Fields(scope) {
-		switch {
-		case name == s.GraphURL+"/.default", name == "https://graph.microsoft.com/.default":
-			graph++
-		case person && slices.Contains([]string{"offline_access", "openid", "profile"}, name):
-		default:
-			other++
-		}
-	}
-	if graph != 1 || other > 0 {
-		s.loginError(w, http.StatusBadRequest, 70011, "invalid_scope",
-			fmt.Sprintf("The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope %s is not valid.", scope))
-		return false
-	}
-	return true
+	s.sendToken(w, s.issue("", nil), "", "")
 }
 
 // sendToken answers with an access token and, if there is one, a refresh token.
@@ -165,8 +146,9 @@ func unescape(v string) string {
 }
 
 // issue makes an access token of the shape of a JWT, which carries the tenant and
-// the permissions granted: to the application, or to it on a person's behalf.
-func (s *Server) issue(person string) string {
+// the permissions granted: to the application, or to it on a person's behalf, of which
+// those are the scopes.
+func (s *Server) issue(person string, scopes []string) string {
 	now := s.o.Clock()
 	var claims text
 	claims.raw(`{"aud":`)
@@ -189,7 +171,7 @@ func (s *Server) issue(person string) string {
 		claims.raw(`,"idtyp":"user","upn":`)
 		claims.str(person)
 		claims.raw(`,"scp":`)
-		claims.str(strings.Join(roles, " "))
+		claims.str(strings.Join(scopes, " "))
 	case len(roles) > 0:
 		claims.raw(`,"idtyp":"app","roles":["` + strings.Join(roles, `","`) + `"]`)
 	default: // without any, there is no claim
@@ -203,7 +185,7 @@ func (s *Server) issue(person string) string {
 	signature := r.guid()
 	enc := base64.RawURLEncoding
 	token := enc.EncodeToString([]byte(`{"typ":"JWT","alg":"RS256"}`)) + "." + enc.EncodeToString(claims.b) + "." + enc.EncodeToString(signature[:])
-	s.tokens[token] = now.Add(tokenLife)
+	s.tokens[token] = access{now.Add(tokenLife), person != "", scopes}
 	return token
 }
 
@@ -225,14 +207,10 @@ func (s *Server) allows(permission string) bool {
 
 // authorised says whether a request carries a token that is valid now.
 func (s *Server) authorised(r *http.Request) bool {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
-		return false
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	expires, ok := s.tokens[token]
-	return ok && s.o.Clock().Before(expires)
+	a, ok := s.tokens[bearer(r)]
+	return ok && s.o.Clock().Before(a.expires)
 }
 
 // loginError writes an error of the token endpoint. Number 0 is an error that has

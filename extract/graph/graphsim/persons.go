@@ -32,6 +32,15 @@ type Logins struct {
 	// a new one is found out.
 	RefreshOnce bool
 
+	// Consents are the permissions that the person consents to when asked: at the page
+	// of the login host, or of a device. All else that an administrator has not granted
+	// is refused.
+	Consents []string
+
+	// WideTokens has access tokens carry everything that was consented to, asked for or
+	// not, as the login host sometimes does.
+	WideTokens bool
+
 	// Refuse is what fails, by grant type, or "authorize", "devicecode" or
 	// "identity": with which AADSTS number.
 	Refuse map[string]int
@@ -59,11 +68,13 @@ func (s *Server) logins() Logins {
 
 // persons is what the login host knows of people who sign in.
 type persons struct {
-	options Logins
-	secrets uint64             // given out: codes and refresh tokens
-	codes   map[string]code    // authorization codes
-	devices map[string]*device // by device code
-	refresh map[string]bool    // refresh tokens that work
+	options  Logins
+	secrets  uint64             // given out: codes and refresh tokens
+	codes    map[string]code    // authorization codes
+	devices  map[string]*device // by device code
+	refresh  map[string]string  // the scope of each refresh token that works
+	consents []string           // what persons consented to
+
 }
 
 // code is an authorization code. It works once.
@@ -104,18 +115,21 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	}
 	back := url.Values{"state": {q.Get("state")}}
 	number, refused := s.logins().Refuse["authorize"]
-	scope := strings.Fields(q.Get("scope"))
-	switch {
-	case refused:
-		e := refusalOf(number)
+	names, wrong := s.asks(q.Get("scope"), true)
+	refuse := func(e loginRefusal) {
 		back.Set("error", e.code)
 		back.Set("error_description", e.description()+" Trace ID: 0 Correlation ID: 0 Timestamp: 0")
+	}
+	switch {
+	case refused:
+		refuse(refusalOf(number))
+	case wrong != nil:
+		refuse(*wrong)
 	case q.Get("response_type") != "code" || q.Get("code_challenge_method") != "S256" || q.Get("code_challenge") == "":
 		back.Set("error", "invalid_request")
 		back.Set("error_description", "AADSTS9002325: Proof Key for Code Exchange is required for cross-origin authorization code redemption.")
-	case !slices.Contains(scope, s.GraphURL+"/.default"):
-		back.Set("error", "invalid_scope")
-		back.Set("error_description", "AADSTS70011: The provided value for the input parameter 'scope' is not valid.")
+	case s.unconsented(names, true) != nil:
+		refuse(refusalOf(65001))
 	default:
 		s.mu.Lock()
 		granted := s.secret("0.A")
@@ -163,7 +177,9 @@ func (s *Server) serveDevice(w http.ResponseWriter, r *http.Request) {
 	case refused:
 		s.refuseLogin(w, number)
 		return
-	case !s.scoped(w, r.PostForm.Get("scope"), true):
+	}
+	if _, wrong := s.asks(r.PostForm.Get("scope"), true); wrong != nil {
+		s.writeLoginError(w, *wrong)
 		return
 	}
 	s.mu.Lock()
@@ -200,6 +216,8 @@ func (s *Server) redeemDevice(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	switch said {
 	case "":
+		names, _ := s.asks(d.scope, true) // which was read before
+		s.unconsented(names, true)
 		s.admit(w, d.scope)
 	case "authorization_pending":
 		s.loginError(w, http.StatusBadRequest, 70016, said, "OAuth 2.0 device flow error. Authorization is pending. Continue polling.")
@@ -216,17 +234,19 @@ func (s *Server) redeemRefresh(w http.ResponseWriter, r *http.Request) {
 	old := r.PostForm.Get("refresh_token")
 	once := s.logins().RefreshOnce
 	s.mu.Lock()
-	ok := s.persons.refresh[old]
+	scope, ok := s.persons.refresh[old]
 	if once {
 		delete(s.persons.refresh, old)
 	}
 	s.mu.Unlock()
-	switch {
-	case !ok:
+	if !ok {
 		s.refuseLogin(w, 70008)
-	case s.scoped(w, r.PostForm.Get("scope"), true):
-		s.admit(w, "offline_access")
+		return
 	}
+	if asked := r.PostForm.Get("scope"); asked != "" { // any that was consented to
+		scope = asked + " offline_access"
+	}
+	s.admit(w, scope)
 }
 
 // public refuses secrets of an application that can keep none.
@@ -238,17 +258,26 @@ func (s *Server) public(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// admit gives a person their tokens.
+// admit gives a person their tokens, for what was consented to.
 func (s *Server) admit(w http.ResponseWriter, scope string) {
-	access := s.issue(s.logins().Person)
+	names, wrong := s.asks(scope, true)
+	switch {
+	case wrong != nil:
+		s.writeLoginError(w, *wrong)
+		return
+	case s.unconsented(names, false) != nil:
+		s.refuseLogin(w, 65001)
+		return
+	}
+	scopes := s.scopesOf(names)
 	refresh := ""
 	if slices.Contains(strings.Fields(scope), "offline_access") {
 		s.mu.Lock()
 		refresh = s.secret("1.A")
-		s.persons.refresh[refresh] = true
+		s.persons.refresh[refresh] = scope
 		s.mu.Unlock()
 	}
-	s.sendToken(w, access, refresh, strings.Join(s.granted(), " "))
+	s.sendToken(w, s.issue(s.logins().Person, scopes), refresh, strings.Join(scopes, " "))
 }
 
 // refuseLogin answers with an error of Microsoft's by its number.

@@ -191,3 +191,65 @@ func TestMachinesSignIn(t *testing.T) {
 		})
 	}
 }
+
+func TestScopes(t *testing.T) {
+	_, c := open(t, Options{Deny: []string{"Reports.Read.All"}})
+	const write = "LicenseAssignment.ReadWrite.All"
+	graph := func(names ...string) string { return c.s.GraphURL + "/" + strings.Join(names, " "+c.s.GraphURL+"/") }
+	signIn := func(scope string) (int, []byte) {
+		status, _, body := c.ask(oauth+"devicecode", url.Values{"client_id": {DefaultClientID}, "scope": {scope}})
+		if status != http.StatusOK {
+			return status, body
+		}
+		return c.tokenRequest(url.Values{"client_id": {DefaultClientID}, "grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {field(t, body, "device_code")}})
+	}
+	application := func(scope string) (int, []byte) {
+		return c.tokenRequest(url.Values{"client_id": {DefaultClientID}, "client_secret": {DefaultClientSecret}, "grant_type": {"client_credentials"}, "scope": {scope}})
+	}
+	for _, tt := range []struct {
+		name   string
+		logins Logins
+		ask    func(string) (int, []byte)
+		scope  string
+		want   string // the answer's scope, or a piece of the refusal
+	}{
+		{"a person gets what is asked for by name", Logins{}, signIn, graph("User.Read.All"), "User.Read.All"},
+		{"Graph's address may be left out", Logins{}, signIn, "User.Read.All offline_access", "User.Read.All"},
+		{"a person gets what an administrator granted", Logins{}, signIn, graph(".default"), "AuditLog.Read.All LicenseAssignment.Read.All Organization.Read.All ReportSettings.Read.All User.Read.All"},
+		{"what an administrator did not grant is refused", Logins{}, signIn, graph("User.Read.All", "Reports.Read.All"), "AADSTS65001"},
+		{"what the person does not consent to is refused", Logins{}, signIn, graph(write), "AADSTS65001"},
+		{"what the person consents to is given", Logins{Consents: []string{write}}, signIn, graph(write), write},
+		{"and stays so", Logins{}, signIn, graph(write), write},
+		{"without its being asked for it is not given", Logins{}, signIn, graph("User.Read.All"), "User.Read.All"},
+		{"unless the login host gives what was not asked for", Logins{WideTokens: true}, signIn, graph("User.Read.All"),
+			"AuditLog.Read.All LicenseAssignment.Read.All " + write + " Organization.Read.All ReportSettings.Read.All User.Read.All"},
+		{"everything and something are not asked for at once", Logins{}, signIn, graph(".default", "User.Read.All"), "AADSTS70011"},
+		{"nothing is not asked for", Logins{}, signIn, "offline_access", "AADSTS70011"},
+		{"what Graph has not is refused", Logins{}, signIn, graph("User.Eat.All"), "AADSTS650053"},
+		{"an application asks for everything", Logins{}, application, graph("User.Read.All"), "AADSTS1002012"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c.s.Logins(tt.logins)
+			status, body := tt.ask(tt.scope)
+			got := field(t, body, "scope")
+			if status != http.StatusOK {
+				got = field(t, body, "error_description")
+				got, _, _ = strings.Cut(got, ":")
+			}
+			if got != tt.want {
+				t.Errorf("%d %q, want %q", status, got, tt.want)
+			}
+		})
+	}
+
+	t.Run("a token is good for its scopes", func(t *testing.T) {
+		c.s.Logins(Logins{})
+		_, body := signIn(graph("User.Read.All"))
+		c.token = field(t, body, "access_token")
+		for path, want := range map[string]int{"/v1.0/users?$select=id": http.StatusOK, "/v1.0/subscribedSkus": http.StatusForbidden} {
+			if status, _ := c.get(path); status != want {
+				t.Errorf("%s: %d, want %d", path, status, want)
+			}
+		}
+	})
+}

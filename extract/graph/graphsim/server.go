@@ -24,6 +24,7 @@ type RequestRecord struct {
 	Bytes      int64  // of the body, as sent
 	Authorized bool   // the request had an Authorization header
 	Encoding   string // its Accept-Encoding
+	Scope      string // what it asks the login host for; "" when it does not say
 }
 
 // Server is a tenant on three addresses of 127.0.0.1: Graph, the login host, and the
@@ -41,7 +42,7 @@ type Server struct {
 	log       []RequestRecord
 	requests  int
 	left      []int                // by fault: how often it is still due
-	tokens    map[string]time.Time // access tokens and when they expire
+	tokens    map[string]access    // access tokens
 	issued    int                  // access tokens
 	attempts  map[string]uint64    // requests by address, for request ids
 	downloads map[string]download  // reports that may be fetched, by link
@@ -57,10 +58,10 @@ func (t *Tenant) Serve(ctx context.Context) (*Server, error) { return serve(ctx,
 
 func serve(ctx context.Context, o Options, c content) (*Server, error) {
 	s := &Server{
-		o: o, content: c, tokens: map[string]time.Time{}, attempts: map[string]uint64{},
+		o: o, content: c, tokens: map[string]access{}, attempts: map[string]uint64{},
 		downloads: map[string]download{}, spent: map[string][]expense{},
 		licensing: licensing{people: map[int]*changed{}, seats: map[string]int{}},
-		persons:   persons{codes: map[string]code{}, devices: map[string]*device{}, refresh: map[string]bool{}},
+		persons:   persons{codes: map[string]code{}, devices: map[string]*device{}, refresh: map[string]string{}},
 	}
 	for _, f := range o.Faults {
 		times := f.Times
@@ -137,6 +138,7 @@ func (s *Server) recorded(name string, next http.Handler) http.Handler {
 			s.log = append(s.log, RequestRecord{
 				Server: name, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Status: rec.status, Bytes: rec.bytes,
 				Authorized: r.Header.Get("Authorization") != "", Encoding: r.Header.Get("Accept-Encoding"),
+				Scope: scopeOf(name, r),
 			})
 		}()
 		if s.o.Before != nil {
@@ -149,6 +151,14 @@ func (s *Server) recorded(name string, next http.Handler) http.Handler {
 		rec.Header().Set("Date", s.o.Clock().UTC().Format(http.TimeFormat))
 		next.ServeHTTP(rec, r)
 	})
+}
+
+// scopeOf is the scope of a request to the login host, which has read its form.
+func scopeOf(server string, r *http.Request) string {
+	if server != "login" {
+		return ""
+	}
+	return r.Form.Get("scope")
 }
 
 // recorder remembers the status and the size of an answer.

@@ -160,6 +160,6 @@ func (s *Server) serveIdentity(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		fmt.Fprintf(w, `{"access_token":%q,"client_id":%q,%s"expires_on":"%d","not_before":"%d","resource":%q,"token_type":"Bearer"}`,
-			s.issue(""), s.o.ClientID, life, now.Add(tokenLife).Unix(), now.Unix(), s.GraphURL)
+			s.issue("", nil), s.o.ClientID, life, now.Add(tokenLife).Unix(), now.Unix(), s.GraphURL)
 	}
 }
