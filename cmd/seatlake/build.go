@@ -73,7 +73,11 @@ func (a *app) buildVersion(ctx context.Context, cfg *Config, lk *lake.Lake, vers
 	if err := os.Mkdir(marts, 0o700); err != nil {
 		return failed(err)
 	}
-	result, err := sql.Build(ctx, inputs(cfg, snapshot), marts, sql.Options{
+	in, err := inputs(ctx, cfg, snapshot)
+	if err != nil {
+		return failed(err)
+	}
+	result, err := sql.Build(ctx, in, marts, sql.Options{
 		MemoryLimit: cfg.DuckDB.MemoryLimit, Threads: cfg.DuckDB.Threads, TempDir: staging, Now: a.now,
 	})
 	if err != nil {
@@ -106,10 +110,13 @@ func firstFault(n sql.NodeResult) string {
 
 // inputs are what the models read: the files of one snapshot, its coverage, and
 // the configured rules.
-func inputs(cfg *Config, s *lake.Snapshot) sql.Inputs {
+func inputs(ctx context.Context, cfg *Config, s *lake.Snapshot) (sql.Inputs, error) {
 	in := sql.Inputs{Version: int64(s.Version), RunID: s.RunID, Files: map[string][]string{}, Seeds: cfg.Seeds(), Vars: cfg.Vars()}
 	for table := range s.Files {
-		in.Files[table] = s.Paths(table)
+		var err error
+		if in.Files[table], err = s.Local(ctx, table); err != nil {
+			return in, err
+		}
 	}
 	for _, c := range s.Coverage {
 		in.Coverage = append(in.Coverage, sql.CoverageRow{
@@ -118,5 +125,17 @@ func inputs(cfg *Config, s *lake.Snapshot) sql.Inputs {
 			RunID: c.RunID, SnapshotDate: c.SnapshotDate,
 		})
 	}
-	return in
+	return in, nil
+}
+
+// martFiles is the files of a version's marts, by their names.
+func martFiles(ctx context.Context, g *lake.Gold) (map[string]string, error) {
+	files := map[string]string{}
+	for _, mart := range g.Marts() {
+		var err error
+		if files[mart], err = g.Local(ctx, mart); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
 }

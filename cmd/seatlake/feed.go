@@ -147,7 +147,13 @@ func (a *app) openDelivery(ctx context.Context, profile string, o feeding) (*del
 	if newest.Version > snapshot.Version {
 		d.gaps = append(d.gaps, fmt.Sprintf("the marts are of version %d, and the lake is at version %d: bring them up to it with `seatlake build`", snapshot.Version, newest.Version))
 	}
-	d.opened = &opened{inputs: inputs(cfg, snapshot), gold: d.marts.Paths()}
+	d.opened = new(opened)
+	if d.opened.inputs, err = inputs(ctx, cfg, snapshot); err != nil {
+		return nil, err
+	}
+	if d.opened.gold, err = martFiles(ctx, d.marts); err != nil {
+		return nil, err
+	}
 	if err := d.findTenants(ctx, cfg); err != nil {
 		return nil, err
 	}

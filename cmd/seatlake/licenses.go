@@ -238,7 +238,10 @@ func (e licensesEdit) build(ctx context.Context, snapshot *lake.Snapshot, cfg *C
 	if err := os.Mkdir(marts, 0o700); err != nil {
 		return nil, err
 	}
-	in := inputs(cfg, snapshot)
+	in, err := inputs(ctx, cfg, snapshot)
+	if err != nil {
+		return nil, err
+	}
 	result, err := sql.Build(ctx, in, marts, sql.Options{MemoryLimit: cfg.DuckDB.MemoryLimit, Threads: cfg.DuckDB.Threads, TempDir: dir})
 	if err != nil {
 		return nil, fmt.Errorf("build of version %d: %w", snapshot.Version, err)

@@ -154,7 +154,10 @@ func openReading(ctx context.Context, cfg *Config, lk *lake.Lake, asOf string) (
 	if err != nil {
 		return nil, err
 	}
-	o := &opened{inputs: inputs(cfg, snapshot), gold: map[string]string{}}
+	o := &opened{gold: map[string]string{}}
+	if o.inputs, err = inputs(ctx, cfg, snapshot); err != nil {
+		return nil, err
+	}
 	gold, err := lk.Gold(version)
 	switch {
 	case errors.Is(err, lake.ErrNoGold):
@@ -164,9 +167,9 @@ func openReading(ctx context.Context, cfg *Config, lk *lake.Lake, asOf string) (
 	case err != nil:
 		return nil, err
 	default:
-		o.gold = gold.Paths()
+		o.gold, err = martFiles(ctx, gold)
 	}
-	return o, nil
+	return o, err
 }
 
 // only is a mart by itself, without the tables and marts that would have to be

@@ -42,13 +42,28 @@ type GoldFile struct {
 	SHA256 string `json:"sha256"`
 }
 
-// Paths is the absolute path of every mart, by its name.
-func (g *Gold) Paths() map[string]string {
-	m := make(map[string]string, len(g.Files))
-	for _, f := range g.Files {
-		m[f.Mart] = g.store.path(f.Path)
+// Marts is the names of the marts, sorted.
+func (g *Gold) Marts() []string {
+	names := make([]string, len(g.Files))
+	for i, f := range g.Files {
+		names[i] = f.Mart
 	}
-	return m
+	return names
+}
+
+// Local gives the path, on this machine, of a mart's file, as Snapshot.Local does of
+// a table's files.
+func (g *Gold) Local(ctx context.Context, mart string) (string, error) {
+	i := slices.IndexFunc(g.Files, func(f GoldFile) bool { return f.Mart == mart })
+	if i < 0 {
+		return "", fmt.Errorf("version %d has no mart %s", g.Version, mart)
+	}
+	f := g.Files[i]
+	at, err := g.store.local(ctx, f.Path, f.Size, f.SHA256)
+	if err != nil {
+		return "", fmt.Errorf("mart %s: %w", mart, err)
+	}
+	return at, nil
 }
 
 const (

@@ -105,13 +105,19 @@ func (l *Lake) at(ctx context.Context, s **state, v pipeline.Version) (*entry, e
 	return l.log.entries[n-1], nil
 }
 
-// Paths is the absolute paths of a table's live files, sorted.
-func (s *Snapshot) Paths(table string) []string {
-	var paths []string
-	for _, f := range s.Files[table] {
-		paths = append(paths, s.store.path(f.Path))
+// Local gives the paths, on this machine, of a table's live files, in the order of
+// Files: those of the lake's directory, or copies of what is in its bucket, fetched
+// and compared with the hash in the log when they are not there yet. The files are
+// the lake's: nobody changes them.
+func (s *Snapshot) Local(ctx context.Context, table string) ([]string, error) {
+	paths := make([]string, len(s.Files[table]))
+	for i, f := range s.Files[table] {
+		var err error
+		if paths[i], err = s.store.local(ctx, f.Path, f.Size, f.SHA256); err != nil {
+			return nil, fmt.Errorf("table %s: %w", table, err)
+		}
 	}
-	return paths
+	return paths, nil
 }
 
 // Commits is the lake's commits, oldest first.
