@@ -16,9 +16,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"seatlake/pipeline"
-
 	"seatlake/load/lake"
+	"seatlake/pipeline"
 )
 
 func load(path string, env func(string) (string, bool), secrets bool) (*Config, error) {
