@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,7 +95,7 @@ func (r *Result) Failed() bool {
 //
 // Marts are written whether tests pass or not; Result.Failed says whether they may
 // be published. A model that cannot run is an error that names its file.
-func Build(ctx context.Context, in Inputs, outDir string, o Options) (_ *Result, err error) {
+func Build(ctx context.Context, in Inputs, outDir string, o Options) (*Result, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
@@ -104,49 +106,95 @@ func Build(ctx context.Context, in Inputs, outDir string, o Options) (_ *Result,
 	if err := p.replaceSeeds(in.Seeds); err != nil {
 		return nil, err
 	}
-	e, err := open(ctx, o)
+	b := &build{options: o, total: len(p.order) + len(p.tests) + len(p.marts())}
+	err = withEngine(ctx, o, func(e *engine) (*Local, error) {
+		local, err := in.local(ctx, nil, p.reads(nil))
+		if err != nil {
+			return nil, err
+		}
+		b.engine = e
+		return local, b.all(ctx, p, in, local, outDir)
+	})
 	if err != nil {
 		return nil, err
-	}
-	defer func() {
-		if cerr := e.Close(); err == nil && cerr != nil {
-			err = fmt.Errorf("close DuckDB: %w", cerr)
-		}
-	}()
-	if err := e.createSources(ctx, in); err != nil {
-		return nil, err
-	}
-	b := &build{engine: e, options: o, total: len(p.order) + len(p.tests) + len(p.marts())}
-	for _, hook := range p.hooks {
-		if err := e.exec(ctx, hook); err != nil {
-			return nil, fmt.Errorf("dbt_project.yml: on-run-start: %w", err)
-		}
-	}
-	for _, n := range p.order {
-		if err := b.node(ctx, n); err != nil {
-			return nil, err
-		}
-	}
-	for _, t := range p.tests {
-		if err := b.test(ctx, t); err != nil {
-			return nil, err
-		}
-	}
-	for _, n := range p.marts() {
-		if err := b.export(ctx, n, in, outDir); err != nil {
-			return nil, err
-		}
 	}
 	return &b.result, nil
 }
 
-// createSources makes the schema lake: the stored tables and their coverage.
-func (e *engine) createSources(ctx context.Context, in Inputs) error {
+// all builds every node, runs every test, and writes every mart.
+func (b *build) all(ctx context.Context, p *project, in Inputs, local *Local, outDir string) error {
+	if err := b.begin(ctx, p, in, local); err != nil {
+		return err
+	}
+	for _, n := range p.order {
+		if err := b.node(ctx, n); err != nil {
+			return err
+		}
+	}
+	for _, t := range p.tests {
+		if err := b.test(ctx, t); err != nil {
+			return err
+		}
+	}
+	for _, n := range p.marts() {
+		if err := b.export(ctx, n, in, outDir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin makes what the first node finds.
+func (b *build) begin(ctx context.Context, p *project, in Inputs, local *Local) error {
+	if err := b.createSources(ctx, in, local); err != nil {
+		return err
+	}
+	for _, hook := range p.hooks {
+		if err := b.exec(ctx, hook); err != nil {
+			return fmt.Errorf("dbt_project.yml: on-run-start: %w", err)
+		}
+	}
+	return nil
+}
+
+// reads is the stored tables that some nodes read; nil stands for all nodes and tests.
+func (p *project) reads(needed map[string]bool) []Read {
+	names := map[string]bool{}
+	for _, n := range p.order {
+		if needed != nil && !needed[n.Name] {
+			continue
+		}
+		for _, source := range n.Sources {
+			names[source] = true
+		}
+	}
+	for _, t := range p.tests {
+		for _, source := range t.sources {
+			names[source] = names[source] || needed == nil
+		}
+	}
+	delete(names, "table_coverage") // which is in no file
+	var out []Read
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if names[name] {
+			out = append(out, Read{Name: name})
+		}
+	}
+	return out
+}
+
+// createSources makes the schema lake: the stored tables and their coverage. Tables
+// that no node reads are not there.
+func (e *engine) createSources(ctx context.Context, in Inputs, local *Local) error {
 	if err := e.exec(ctx, "create schema lake"); err != nil {
 		return fmt.Errorf("create sources: %w", err)
 	}
 	for _, t := range schemas.All() {
-		if err := e.storedView(ctx, "lake."+quote(t.Name), t, in.Files[t.Name], "UUID"); err != nil {
+		paths, ok := local.Files[t.Name]
+		if !ok {
+			continue
+		}
+		if err := e.storedView(ctx, "lake."+quote(t.Name), t, paths, "UUID"); err != nil {
 			return err
 		}
 	}

@@ -28,15 +28,10 @@ func TestEveryRelationIsDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	if err := e.createSources(ctx, Inputs{}); err != nil {
+	b := &build{engine: e}
+	if err := b.begin(ctx, p, Inputs{}, (&Inputs{}).only(nil, p.reads(nil))); err != nil {
 		t.Fatal(err)
 	}
-	for _, hook := range p.hooks {
-		if err := e.exec(ctx, hook); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b := &build{engine: e}
 	for _, n := range p.order {
 		if err := b.node(ctx, n); err != nil {
 			t.Fatal(err)

@@ -61,6 +61,20 @@ func open(ctx context.Context, o Options) (*engine, error) {
 	return e, nil
 }
 
+// withEngine lets fn work with an engine. The files that fn read are let go of when
+// the engine has closed them.
+func withEngine(ctx context.Context, o Options, fn func(*engine) (*Local, error)) error {
+	e, err := open(ctx, o)
+	if err != nil {
+		return err
+	}
+	local, err := fn(e)
+	if closed := e.Close(); closed != nil {
+		err = errors.Join(err, fmt.Errorf("close DuckDB: %w", closed))
+	}
+	return errors.Join(err, local.release())
+}
+
 // Close stops the engine and removes its files.
 func (e *engine) Close() error {
 	var first error

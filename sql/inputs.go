@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -18,6 +19,10 @@ type Inputs struct {
 	// Files are the snapshot's Parquet files by stored table, as absolute paths. A
 	// table without files is empty, with its columns.
 	Files map[string][]string
+
+	// Fetch, when set, brings the files of what is read to this machine, in place of
+	// Files and of the marts' paths. It is called once, before anything is read.
+	Fetch func(ctx context.Context, reads []Read) (*Local, error)
 
 	// Coverage is the newest coverage of each tenant's tables.
 	Coverage []CoverageRow

@@ -8,7 +8,7 @@ import (
 // Preview builds one model, with the seeds and models it is made of, from inputs
 // that need not be of any commit, and gives the result of a query over them to fn. No
 // test runs and nothing is kept. The query is the program's own: it is not looked at.
-func Preview(ctx context.Context, in Inputs, model, query string, o Options, fn func(*Rows) error) (err error) {
+func Preview(ctx context.Context, in Inputs, model, query string, o Options, fn func(*Rows) error) error {
 	if err := in.check(); err != nil {
 		return err
 	}
@@ -27,24 +27,20 @@ func Preview(ctx context.Context, in Inputs, model, query string, o Options, fn 
 			}
 		}
 	}
-	e, err := open(ctx, o)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if cerr := e.Close(); err == nil && cerr != nil {
-			err = fmt.Errorf("close DuckDB: %w", cerr)
+	return withEngine(ctx, o, func(e *engine) (*Local, error) {
+		local, err := in.local(ctx, nil, p.reads(needed))
+		if err != nil {
+			return nil, err
 		}
-	}()
-	if err := e.createSources(ctx, in); err != nil {
-		return err
-	}
-	for _, hook := range p.hooks {
-		if err := e.exec(ctx, hook); err != nil {
-			return fmt.Errorf("dbt_project.yml: on-run-start: %w", err)
-		}
-	}
+		return local, preview(ctx, e, p, needed, in, local, o, model, query, fn)
+	})
+}
+
+func preview(ctx context.Context, e *engine, p *project, needed map[string]bool, in Inputs, local *Local, o Options, model, query string, fn func(*Rows) error) error {
 	b := &build{engine: e, options: o}
+	if err := b.begin(ctx, p, in, local); err != nil {
+		return err
+	}
 	for _, n := range p.order {
 		if !needed[n.Name] {
 			continue

@@ -3,7 +3,6 @@ package sql
 import (
 	"context"
 	stdsql "database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -23,7 +22,8 @@ var ErrNotSelect = errors.New("only a single SELECT can be run: the lake is read
 
 // Query runs one SELECT over the stored tables and marts by their bare names and
 // gives its result to fn. gold names the marts' files by mart. GUIDs are text;
-// table_coverage is there too.
+// table_coverage is there too. Only the tables and marts that the query names are
+// opened.
 //
 // The query can write nothing and read no other file: anything but a single
 // SELECT is ErrNotSelect, and DuckDB's own access to files and settings is locked.
@@ -32,26 +32,32 @@ func Query(ctx context.Context, in Inputs, gold map[string]string, query string,
 }
 
 // QueryWith is Query within the bounds of o.
-func QueryWith(ctx context.Context, in Inputs, gold map[string]string, query string, o Options, fn func(*Rows) error) (err error) {
+func QueryWith(ctx context.Context, in Inputs, gold map[string]string, query string, o Options, fn func(*Rows) error) error {
 	if err := in.check(); err != nil {
 		return err
 	}
-	e, err := open(ctx, o)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if cerr := e.Close(); err == nil && cerr != nil {
-			err = fmt.Errorf("close DuckDB: %w", cerr)
+	return withEngine(ctx, o, func(e *engine) (*Local, error) {
+		tree, err := e.parse(ctx, query)
+		if err != nil {
+			return nil, err
 		}
-	}()
-	if err := e.createRelations(ctx, in, gold); err != nil {
+		if err := checkTableFunctions(tree); err != nil {
+			return nil, err
+		}
+		local, err := in.local(ctx, gold, reads(tree, gold))
+		if err != nil {
+			return nil, err
+		}
+		return local, e.answer(ctx, in, local, gold, query, fn)
+	})
+}
+
+// answer runs a query that was looked at.
+func (e *engine) answer(ctx context.Context, in Inputs, local *Local, gold map[string]string, query string, fn func(*Rows) error) error {
+	if err := e.createRelations(ctx, in, local, gold); err != nil {
 		return err
 	}
-	if err := e.onlySelect(ctx, query); err != nil {
-		return err
-	}
-	if err := e.lock(ctx, in, gold); err != nil {
+	if err := e.lock(ctx, local); err != nil {
 		return err
 	}
 	rows, err := e.conn.QueryContext(ctx, query)
@@ -66,10 +72,23 @@ func QueryWith(ctx context.Context, in Inputs, gold map[string]string, query str
 	return fn(out)
 }
 
-// createRelations makes a view of every stored table and mart.
-func (e *engine) createRelations(ctx context.Context, in Inputs, gold map[string]string) error {
+// createRelations makes a view of every stored table and mart. Those whose files
+// are not at hand have no rows to give: to read them is an error, never an empty
+// result.
+func (e *engine) createRelations(ctx context.Context, in Inputs, local *Local, gold map[string]string) error {
 	for _, t := range schemas.All() {
-		if err := e.storedView(ctx, "main."+quote(t.Name), t, in.Files[t.Name], "VARCHAR"); err != nil {
+		name := "main." + quote(t.Name)
+		if paths, ok := local.Files[t.Name]; ok {
+			if err := e.storedView(ctx, name, t, paths, "VARCHAR"); err != nil {
+				return err
+			}
+			continue
+		}
+		columns := make([]string, len(t.Fields))
+		for i := range t.Fields {
+			columns[i] = "cast(null as " + duckType(&t.Fields[i], "VARCHAR") + ") as " + quote(t.Fields[i].Name)
+		}
+		if err := e.unread(ctx, name, strings.Join(columns, ", "), t.Name); err != nil {
 			return err
 		}
 	}
@@ -77,7 +96,15 @@ func (e *engine) createRelations(ctx context.Context, in Inputs, gold map[string
 		return err
 	}
 	for _, mart := range slices.Sorted(maps.Keys(gold)) {
-		err := e.exec(ctx, fmt.Sprintf("create view main.%s as select * from read_parquet(%s, hive_partitioning = false)", quote(mart), list([]string{gold[mart]})))
+		name := "main." + quote(mart)
+		path, ok := local.Gold[mart]
+		if !ok {
+			if err := e.unread(ctx, name, "null as not_read", mart); err != nil {
+				return err
+			}
+			continue
+		}
+		err := e.exec(ctx, fmt.Sprintf("create view %s as select * from read_parquet(%s, hive_partitioning = false)", name, list([]string{path})))
 		if err != nil {
 			return fmt.Errorf("read mart %s: %w", mart, err)
 		}
@@ -85,32 +112,14 @@ func (e *engine) createRelations(ctx context.Context, in Inputs, gold map[string
 	return nil
 }
 
-// onlySelect asks DuckDB's parser what the query is.
-func (e *engine) onlySelect(ctx context.Context, query string) error {
-	var text string
-	if err := e.conn.QueryRowContext(ctx, "select cast(json_serialize_sql(cast(? as varchar)) as varchar)", query).Scan(&text); err != nil {
-		return fmt.Errorf("parse query: %w", err)
+// unread makes a view that cannot be read.
+func (e *engine) unread(ctx context.Context, name, columns, what string) error {
+	message := "the query does not name " + what + " where it could be found: write it as it is, without tricks"
+	err := e.exec(ctx, fmt.Sprintf("create view %s as select %s where error(%s) is null", name, columns, literal(message)))
+	if err != nil {
+		return fmt.Errorf("create view of %s: %w", what, err)
 	}
-	var parsed struct {
-		Error      bool              `json:"error"`
-		Type       string            `json:"error_type"`
-		Message    string            `json:"error_message"`
-		Statements []json.RawMessage `json:"statements"`
-	}
-	if err := json.Unmarshal([]byte(text), &parsed); err != nil {
-		return fmt.Errorf("parse query: %w", err)
-	}
-	switch {
-	case parsed.Error && parsed.Type == "parser":
-		return fmt.Errorf("parse query: %s", parsed.Message)
-	case parsed.Error || len(parsed.Statements) != 1:
-		return ErrNotSelect
-	}
-	var tree any
-	if err := json.Unmarshal(parsed.Statements[0], &tree); err != nil {
-		return fmt.Errorf("parse query: %w", err)
-	}
-	return checkTableFunctions(tree)
+	return nil
 }
 
 // tableFunctions are those that a query may use; all others read files, change
@@ -143,13 +152,13 @@ func checkTableFunctions(tree any) error {
 	return nil
 }
 
-// lock leaves the engine access to the listed files and nothing else.
-func (e *engine) lock(ctx context.Context, in Inputs, gold map[string]string) error {
+// lock leaves the engine access to the files that are read and nothing else.
+func (e *engine) lock(ctx context.Context, local *Local) error {
 	var allowed []string
-	for _, paths := range in.Files {
+	for _, paths := range local.Files {
 		allowed = append(allowed, paths...)
 	}
-	allowed = append(allowed, slices.Collect(maps.Values(gold))...)
+	allowed = append(allowed, slices.Collect(maps.Values(local.Gold))...)
 	slices.Sort(allowed)
 	for _, s := range []string{
 		"set allowed_paths = " + list(allowed),

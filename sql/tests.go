@@ -26,6 +26,7 @@ type check struct {
 	file     string
 	severity Severity
 	sql      string
+	sources  []string // stored tables it reads, if any
 }
 
 // refCall is the argument of a relationships test.
@@ -67,7 +68,7 @@ func (p *project) collectTests(fsys fs.FS, all []properties, s scope) error {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 		p.tests = append(p.tests, check{
-			name: strings.TrimSuffix(path.Base(file), ".sql"), file: file, severity: severity, sql: strings.TrimSpace(r.text),
+			name: strings.TrimSuffix(path.Base(file), ".sql"), file: file, severity: severity, sql: strings.TrimSpace(r.text), sources: r.sources,
 		})
 	}
 	return nil
