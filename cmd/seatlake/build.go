@@ -16,20 +16,28 @@ import (
 )
 
 func (a *app) buildCommand() *cobra.Command {
-	var asOf string
+	var m moment
+	var output string
 	cmd := &cobra.Command{
 		Use:   "build",
 		Short: "Rebuild the models over the committed snapshot and publish gold",
 		Long: `Runs every model and check of the dbt project inside seatlake over the newest
 commit, or over the one that --as-of names, and publishes the marts. A failed check
-of severity error publishes nothing.`,
-		Args: cobra.NoArgs,
+of severity error publishes nothing.
+
+With --about, the marts say what is known about an earlier day. They are of no version,
+so that they are written into the directory of -o in place of being published.`,
+		Example: "  seatlake build\n  seatlake build --as-of 42\n  seatlake build --as-of 2026-11-24 --about 2026-11-20 -o marts/",
+		Args:    cobra.NoArgs,
 		RunE: action(func(ctx context.Context, _ []string) error {
 			cfg, lk, err := a.openLake()
 			if err != nil {
 				return err
 			}
-			version, err := resolveVersion(ctx, lk, asOf)
+			if output != "" || m.about != "" {
+				return a.buildInto(ctx, cfg, lk, m, output)
+			}
+			version, err := resolveVersion(ctx, lk, m.asOf)
 			if err != nil {
 				return err
 			}
@@ -38,8 +46,39 @@ of severity error publishes nothing.`,
 			return a.buildVersion(ctx, cfg, lk, version, reporter)
 		}),
 	}
-	cmd.Flags().StringVar(&asOf, "as-of", "", "build this `version or date` (42, 2026-11-24) in place of the newest commit")
+	m.flags(cmd)
+	cmd.Flags().StringVarP(&output, "output", "o", "", "write the marts into this `directory` in place of publishing them")
 	return cmd
+}
+
+// buildInto writes the marts of a moment into a directory, which nobody else has to
+// know.
+func (a *app) buildInto(ctx context.Context, cfg *Config, lk *lake.Lake, m moment, dir string) (err error) {
+	if dir == "" {
+		return usage("--about makes marts that are of no version: name the directory for them with -o")
+	}
+	snapshot, err := m.snapshot(ctx, lk)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	o := &opened{gold: map[string]string{}}
+	if o.inputs, err = inputs(ctx, cfg, snapshot); err != nil {
+		return err
+	}
+	if err := o.make(ctx, cfg, a.now, dir); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, o.close()) }()
+	for _, mart := range o.marts() {
+		if err := os.Rename(o.gold[mart], filepath.Join(dir, mart+".parquet")); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(a.out, "%d marts of version %d are in %s.\n", len(o.gold), snapshot.Version, dir)
+	return nil
 }
 
 // openLake opens the configured lake, which has to exist.

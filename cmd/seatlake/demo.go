@@ -123,7 +123,7 @@ func (d demo) report(ctx context.Context, cfg *Config, configFile string, b *bat
 	if err != nil {
 		return err
 	}
-	s, err := openReading(ctx, cfg, lk, "")
+	s, err := openReading(ctx, cfg, lk)
 	if err != nil {
 		return err
 	}

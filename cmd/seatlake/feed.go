@@ -17,10 +17,12 @@ import (
 
 	"seatlake/load/feed"
 	"seatlake/load/lake"
+	"seatlake/pipeline"
 )
 
 // feeding are the flags of a feed.
 type feeding struct {
+	moment
 	tenant   string
 	format   string
 	template []string
@@ -63,22 +65,27 @@ than 10 percent of all, nothing is written without --yes.
 
 When sources that the feed's figures need were not read whole, or positions are older
 than --max-age, nothing is written without --allow-gaps, and with it the exit status
-is 3.`,
+is 3.
+
+With --as-of or --about the feed says what was known then. It is written and not
+recorded as delivered, so that the next delivery still compares with the last.`,
 		Example: `  seatlake feed sam360 -o feeds/
   seatlake feed fnms-purchases --template template.xlsx -o purchases.xlsx
   seatlake feed snow-licenses --set "Legal organisation=ROOT,IT"
   seatlake feed diff sam360`,
 		Args: cobra.ExactArgs(1),
-		RunE: action(func(ctx context.Context, args []string) error {
+		RunE: action(func(ctx context.Context, args []string) (err error) {
 			d, err := a.openDelivery(ctx, args[0], o)
 			if err != nil {
 				return err
 			}
+			defer func() { err = errors.Join(err, d.opened.close()) }()
 			return d.deliver(ctx)
 		}),
 		ValidArgsFunction: completeProfiles,
 	}
 	o.flags(cmd)
+	o.moment.flags(cmd)
 	cmd.Flags().StringVar(&o.format, "format", "", "csv, xlsx or parquet; the template's, else the profile's first")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "", "write into this `directory`, or to this file when the feed is one")
 	cmd.Flags().BoolVar(&o.allowGaps, "allow-gaps", false, "write although sources were not read whole or positions are old")
@@ -115,7 +122,7 @@ type delivery struct {
 	profile *feed.Profile
 	lake    *lake.Lake
 	name    string // of the feed in the lake: the profile, and the tenant it is of
-	marts   *lake.Gold
+	marts   goldOf
 	opened  *opened
 	of      string // directory id of the tenant; empty for all
 	gaps    []string
@@ -133,31 +140,56 @@ func (a *app) openDelivery(ctx context.Context, profile string, o feeding) (*del
 		return nil, err
 	}
 	d := &delivery{app: a, feeding: o, profile: p, lake: lk, name: p.Name}
-	if d.marts, err = lk.Gold(0); err != nil {
+	if err := d.openMarts(ctx, cfg); err != nil {
 		return nil, err
 	}
-	snapshot, err := lk.Snapshot(ctx, d.marts.Version)
-	if err != nil {
-		return nil, err
+	err = d.findTenants(ctx, cfg)
+	if err == nil {
+		err = d.findGaps(ctx)
 	}
-	newest, err := lk.Snapshot(ctx, 0)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, d.opened.close())
+	}
+	return d, nil
+}
+
+// goldOf says which version the marts of a feed are of.
+type goldOf struct {
+	Version pipeline.Version
+	RunID   string
+}
+
+// openMarts opens the newest marts, which may be behind the lake, or those of the
+// moment that was asked for.
+func (d *delivery) openMarts(ctx context.Context, cfg *Config) (err error) {
+	if d.isPast() {
+		if d.opened, err = d.openMoment(ctx, cfg, d.lake, d.moment); err != nil {
+			return err
+		}
+		d.marts = goldOf{pipeline.Version(d.opened.inputs.Version), d.opened.inputs.RunID}
+		return nil
+	}
+	gold, err := d.lake.Gold(0)
+	if err != nil {
+		return err
+	}
+	snapshot, err := d.lake.Snapshot(ctx, gold.Version)
+	if err != nil {
+		return err
+	}
+	newest, err := d.lake.Snapshot(ctx, 0)
+	if err != nil {
+		return err
 	}
 	if newest.Version > snapshot.Version {
 		d.gaps = append(d.gaps, fmt.Sprintf("the marts are of version %d, and the lake is at version %d: bring them up to it with `seatlake build`", snapshot.Version, newest.Version))
 	}
-	d.opened = new(opened)
+	d.marts, d.opened = goldOf{gold.Version, gold.RunID}, new(opened)
 	if d.opened.inputs, err = inputs(ctx, cfg, snapshot); err != nil {
-		return nil, err
+		return err
 	}
-	if d.opened.gold, err = martFiles(ctx, d.marts); err != nil {
-		return nil, err
-	}
-	if err := d.findTenants(ctx, cfg); err != nil {
-		return nil, err
-	}
-	return d, d.findGaps(ctx)
+	d.opened.gold, err = martFiles(ctx, gold)
+	return err
 }
 
 // findTenants finds the chosen tenant in the marts, or makes it a gap that a
@@ -218,7 +250,10 @@ func (d *delivery) findAge(facts *feed.Facts) {
 			d.asOf = p.AsOf
 		}
 	}
-	today := d.now().UTC().Truncate(24 * time.Hour)
+	if d.isPast() {
+		return
+	}
+	today := d.today()
 	old := map[string]bool{}
 	for _, p := range facts.Positions {
 		if days := int(today.Sub(p.AsOf) / (24 * time.Hour)); today.Sub(p.AsOf) > d.maxAge && !old[p.TenantID] {
@@ -228,9 +263,18 @@ func (d *delivery) findAge(facts *feed.Facts) {
 	}
 }
 
+// today is the day on which the feed is made: the day that it is of, when it says what
+// was known then.
+func (d *delivery) today() time.Time {
+	if d.isPast() && !d.asOf.IsZero() {
+		return d.asOf
+	}
+	return d.now().UTC().Truncate(24 * time.Hour)
+}
+
 // build makes the feed, with the rows delivered last at hand.
 func (d *delivery) build(facts *feed.Facts) (made *feed.Feed, last *feed.Snapshot, record *lake.Delivery, err error) {
-	options := feed.Options{Format: d.guessFormat(), Set: map[string]string{}, Today: d.now().UTC().Truncate(24 * time.Hour)}
+	options := feed.Options{Format: d.guessFormat(), Set: map[string]string{}, Today: d.today()}
 	for _, set := range d.set {
 		column, text, ok := strings.Cut(set, "=")
 		if !ok {
@@ -241,8 +285,10 @@ func (d *delivery) build(facts *feed.Facts) (made *feed.Feed, last *feed.Snapsho
 	if options.Templates, options.Mapping, err = d.readTemplates(); err != nil {
 		return nil, nil, nil, err
 	}
-	if last, record, err = d.last(); err != nil {
-		return nil, nil, nil, err
+	if !d.isPast() {
+		if last, record, err = d.last(); err != nil {
+			return nil, nil, nil, err
+		}
 	}
 	options.Last = last
 	made, err = d.profile.Build(facts, options)
@@ -324,6 +370,9 @@ func (d *delivery) deliver(ctx context.Context) (err error) {
 	if len(d.gaps) > 0 && !d.allowGaps {
 		return fmt.Errorf("nothing was written, because figures of the feed would be wrong or missing:\n  %s\nMend that and run again, or write it as it is with --allow-gaps", strings.Join(d.gaps, "\n  "))
 	}
+	if d.isPast() {
+		return d.writePast(facts)
+	}
 	right, err := d.lake.Deliver(ctx, d.name)
 	if err != nil {
 		return err
@@ -351,6 +400,26 @@ func (d *delivery) deliver(ctx context.Context) (err error) {
 	}
 	fmt.Fprintf(d.out, "%d rows added, %d changed, %d removed%s.\n",
 		feed.Count(changes, "added"), feed.Count(changes, "changed"), feed.Count(changes, "removed"), since(record))
+	if len(d.gaps) > 0 {
+		return &statusError{code: exitGaps}
+	}
+	return nil
+}
+
+// writePast writes the feed of a moment that is over.
+func (d *delivery) writePast(facts *feed.Facts) error {
+	if d.onlyChanges {
+		return usage("--only-changes compares with the last delivery, and a feed of the past is none: leave out one of them")
+	}
+	made, _, _, err := d.build(facts)
+	if err != nil {
+		return err
+	}
+	d.tell(made)
+	if _, err := d.write(made); err != nil {
+		return err
+	}
+	fmt.Fprintln(d.out, "It is not recorded as delivered, for it says what was known then.")
 	if len(d.gaps) > 0 {
 		return &statusError{code: exitGaps}
 	}

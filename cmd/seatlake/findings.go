@@ -105,7 +105,7 @@ func (b *batch) tellFindings(ctx context.Context, summary string) error {
 	if err != nil {
 		return err
 	}
-	s, err := openReading(ctx, b.cfg, lk, "")
+	s, err := openReading(ctx, b.cfg, lk)
 	if err != nil {
 		return err
 	}

@@ -54,15 +54,16 @@ func (a *app) licensesListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "Print every licence of the tenants, managed or not",
 		Args:  cobra.NoArgs,
-		RunE: action(func(ctx context.Context, _ []string) error {
+		RunE: action(func(ctx context.Context, _ []string) (err error) {
 			cfg, lk, err := a.openLake()
 			if err != nil {
 				return err
 			}
-			s, err := openReading(ctx, cfg, lk, r.asOf)
+			s, err := a.openMoment(ctx, cfg, lk, r.moment)
 			if err != nil {
 				return err
 			}
+			defer func() { err = errors.Join(err, s.close()) }()
 			if len(s.gold) == 0 {
 				return usage("no marts are published yet; `seatlake run` publishes them")
 			}

@@ -143,7 +143,7 @@ func (c *counter) stillCandidates(ctx context.Context, p *reclaim.Reclamation) (
 	if int64(gold.Version) <= p.LakeVersion {
 		return nil, nil
 	}
-	o, err := openReading(ctx, c.cfg, c.lake, "")
+	o, err := openReading(ctx, c.cfg, c.lake)
 	if err != nil {
 		return nil, err
 	}

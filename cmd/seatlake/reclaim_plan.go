@@ -60,7 +60,7 @@ for machines, and for approve.`,
 			if err != nil {
 				return err
 			}
-			o, err := openReading(ctx, cfg, lk, "")
+			o, err := openReading(ctx, cfg, lk)
 			if err != nil {
 				return err
 			}

@@ -9,28 +9,26 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"seatlake/load/lake"
-	"seatlake/pipeline"
 	"seatlake/sql"
 )
 
 // reading are the flags of the commands that read the lake.
 type reading struct {
+	moment
 	format string
 	output string
-	asOf   string
 	limit  int
 }
 
 func (r *reading) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&r.format, "format", "table", "table, csv, json, markdown, parquet or xlsx")
 	cmd.Flags().StringVarP(&r.output, "output", "o", "", "write to this `file` in place of standard output")
-	cmd.Flags().StringVar(&r.asOf, "as-of", "", "read this `version or date` (42, 2026-11-24) in place of the newest")
+	r.moment.flags(cmd)
 }
 
 func (a *app) showCommand() *cobra.Command {
@@ -42,20 +40,24 @@ func (a *app) showCommand() *cobra.Command {
 		Long: `Prints a mart as the newest published version has it. Without MART, names the
 marts. For anything finer, use query.
 
+With --as-of, as it was known at a version or on a date, and with --about, of which
+earlier day. Marts that are not published of it are made of its files.
+
 Two more words are known: summary, the ten findings that are worth the most, and
 activity, who uses which licence, by service and threshold.`,
 		Example: "  seatlake show license_positions\n  seatlake show summary\n  seatlake show users --format csv -o users.csv\n" +
 			"  seatlake show activity --service Yammer --threshold 30",
 		Args: cobra.MaximumNArgs(1),
-		RunE: action(func(ctx context.Context, args []string) error {
+		RunE: action(func(ctx context.Context, args []string) (err error) {
 			cfg, lk, err := a.openLake()
 			if err != nil {
 				return err
 			}
-			s, err := openReading(ctx, cfg, lk, r.asOf)
+			s, err := a.openMoment(ctx, cfg, lk, r.moment)
 			if err != nil {
 				return err
 			}
+			defer func() { err = errors.Join(err, s.close()) }()
 			marts := s.marts()
 			if len(args) == 0 {
 				fmt.Fprintln(a.out, strings.Join(marts, "\n"))
@@ -98,15 +100,16 @@ func (a *app) queryCommand() *cobra.Command {
 their names. It can read nothing else and write nothing. ` + "`-`" + ` reads the query from standard input.`,
 		Example: `  seatlake query "select product_name, available_units from license_positions order by 2 desc"`,
 		Args:    cobra.ExactArgs(1),
-		RunE: action(func(ctx context.Context, args []string) error {
+		RunE: action(func(ctx context.Context, args []string) (err error) {
 			cfg, lk, err := a.openLake()
 			if err != nil {
 				return err
 			}
-			s, err := openReading(ctx, cfg, lk, r.asOf)
+			s, err := a.openMoment(ctx, cfg, lk, r.moment)
 			if err != nil {
 				return err
 			}
+			defer func() { err = errors.Join(err, s.close()) }()
 			query := args[0]
 			if query == "-" {
 				text, err := io.ReadAll(a.in)
@@ -141,16 +144,12 @@ func martNames() []string {
 type opened struct {
 	inputs sql.Inputs
 	gold   map[string]string // mart -> Parquet file
+	made   string            // directory of marts made for this reading; empty when they are published ones
 }
 
-// openReading opens the version that --as-of names, with the marts published of
-// it.
-func openReading(ctx context.Context, cfg *Config, lk *lake.Lake, asOf string) (*opened, error) {
-	version, err := resolveVersion(ctx, lk, asOf)
-	if err != nil {
-		return nil, err
-	}
-	snapshot, err := lk.Snapshot(ctx, version)
+// openReading opens the newest version, with the marts that are published.
+func openReading(ctx context.Context, cfg *Config, lk *lake.Lake) (*opened, error) {
+	snapshot, err := lk.Snapshot(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -158,12 +157,9 @@ func openReading(ctx context.Context, cfg *Config, lk *lake.Lake, asOf string) (
 	if o.inputs, err = inputs(ctx, cfg, snapshot); err != nil {
 		return nil, err
 	}
-	gold, err := lk.Gold(version)
+	gold, err := lk.Gold(0)
 	switch {
 	case errors.Is(err, lake.ErrNoGold):
-		if asOf != "" {
-			return nil, fmt.Errorf("no marts are published of version %d; build them with `seatlake build --as-of %d`", snapshot.Version, snapshot.Version)
-		}
 	case err != nil:
 		return nil, err
 	default:
@@ -188,22 +184,6 @@ func (o *opened) marts() []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// resolveVersion reads --as-of: a version, or the newest one of a UTC day.
-// Empty is the newest of all, 0.
-func resolveVersion(ctx context.Context, lk *lake.Lake, asOf string) (pipeline.Version, error) {
-	if asOf == "" {
-		return 0, nil
-	}
-	if n, err := strconv.ParseInt(asOf, 10, 64); err == nil && n > 0 {
-		return pipeline.Version(n), nil
-	}
-	day, err := time.Parse(time.DateOnly, asOf)
-	if err != nil {
-		return 0, usage("--as-of %q is neither a version, such as 42, nor a day, such as 2026-11-24", asOf)
-	}
-	return lk.AsOf(ctx, day.Add(24*time.Hour-time.Nanosecond))
 }
 
 // print answers a query in the format that was asked for.

@@ -60,7 +60,7 @@ func (a *app) checkTerms(ctx context.Context, r reading) error {
 	if file == nil {
 		return usage("%s names no licence terms: set licenses.terms to a CSV file with the columns sku,quantity,amount,currency,payment_frequency,effective_date", cfg.Path)
 	}
-	s, err := openReading(ctx, cfg, lk, "")
+	s, err := openReading(ctx, cfg, lk)
 	if err != nil {
 		return err
 	}
