@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"seatlake/pipeline"
@@ -42,6 +44,7 @@ const (
 	cureBuild   = "`seatlake check --repair` makes it again"
 	cureRepair  = "`seatlake check --repair` makes it again"
 	curePruned  = "remove it: `seatlake prune` makes it again"
+	cureErase   = "`seatlake erase` with no one named ends what was begun"
 	curePrune   = "`seatlake prune` removes it once it is two days old"
 )
 
@@ -104,23 +107,24 @@ func (c *checker) data(ctx context.Context, entries []*entry) error {
 	if err != nil {
 		return err
 	}
-	listed := map[string]bool{}
-	for _, e := range entries {
-		for _, f := range e.Add {
-			listed[f.Path] = true
-			_, isKept := kept[f.Path]
-			if _, isLive := s.files[f.Path]; isLive {
-				err = c.file(ctx, f.Path, f.Size, f.Rows, f.SHA256, cureReplay)
-			} else if isKept {
-				err = c.size(f.Path, f.Size, cureReplay)
-			}
-			if err != nil {
-				return err
-			}
+	listed := everListed(entries)
+	for _, name := range slices.Sorted(maps.Keys(listed)) {
+		f := listed[name]
+		_, isKept := kept[name]
+		if _, isLive := s.files[name]; isLive {
+			err = c.file(ctx, name, f.Size, f.Rows, f.SHA256, cureReplay)
+		} else if isKept {
+			err = c.size(name, f.Size, cureReplay)
+		}
+		if err != nil {
+			return err
 		}
 	}
+	erased := erasedFiles(entries)
 	return c.lake.store.walk(dataDir, func(name string, _ fs.DirEntry) error {
-		if !listed[name] {
+		if _, gone := erased[name]; gone {
+			c.fault(name, "a person was erased from the file, and it is still there", cureErase)
+		} else if _, ever := listed[name]; !ever {
 			c.info(name, "no commit lists the file; a run that died left it", curePrune)
 		}
 		return ctx.Err()

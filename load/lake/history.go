@@ -292,6 +292,13 @@ func (s *state) apply(e *entry) error {
 }
 
 func (s *state) applyFiles(e *entry) error {
+	holders := map[partition]live{}
+	if e.Kind == kindCompact {
+		var err error
+		if holders, err = s.holders(e); err != nil {
+			return err
+		}
+	}
 	for _, p := range e.Remove {
 		if _, there := s.files[p]; !there {
 			return fmt.Errorf("it removes %s, which is not live", p)
@@ -310,7 +317,15 @@ func (s *state) applyFiles(e *entry) error {
 		if _, there := s.files[f.Path]; there {
 			return fmt.Errorf("it adds %s, which is live already", f.Path)
 		}
-		s.files[f.Path] = live{File: f, run: e.Run.ID, started: e.Run.Started}
+		at := live{File: f, run: e.Run.ID, started: e.Run.Started}
+		if e.Kind == kindCompact {
+			holder := holders[partition{f.Table, f.Tenant, f.Partition}]
+			at.run, at.started = holder.run, holder.started
+		}
+		s.files[f.Path] = at
+	}
+	for _, r := range e.Rewrite {
+		s.rewrite(r)
 	}
 	return nil
 }

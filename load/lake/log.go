@@ -24,6 +24,9 @@ type entry struct {
 	Remove []string `json:"remove"` // paths of live files that are no longer
 	Keep   []string `json:"keep"`   // paths of live files whose bytes the run gave again
 
+	// Rewrite names the files that a person was erased from; of kind erase alone.
+	Rewrite []rewritten `json:"rewrite,omitempty"`
+
 	// Checkpoint is the newest one when the entry was written.
 	Checkpoint *checkpointMark `json:"checkpoint,omitempty"`
 }
@@ -32,7 +35,17 @@ type entry struct {
 const (
 	kindRun    = "run"    // of a run; a run has one
 	kindReplay = "replay" // of a run that was read again from its pages and gave other files
+
+	kindCompact = "compact" // that puts fewer files with the same rows in the place of others
+	kindErase   = "erase"   // that puts files without a person in the place of others, in all versions
 )
+
+// rewritingFormat is the format of the kinds that an older program would misread. It
+// refuses them as it refuses a newer lake.
+const rewritingFormat = 2
+
+// rewrites says that a kind of commit is of no run.
+func rewrites(kind string) bool { return kind == kindCompact || kind == kindErase }
 
 const logDir = "_log"
 
@@ -69,13 +82,16 @@ func (l *Lake) newest() (pipeline.Version, error) {
 // program would have written it.
 func decodeEntry(body []byte, v pipeline.Version, parentSum string) (*entry, error) {
 	var form struct {
-		Format int `json:"format"`
+		Format int    `json:"format"`
+		Kind   string `json:"kind"`
 	}
 	if err := json.Unmarshal(body, &form); err != nil {
 		return nil, damaged(err)
 	}
-	if err := checkFormat(form.Format); err != nil {
-		return nil, err
+	if form.Format != rewritingFormat || !rewrites(form.Kind) {
+		if err := checkFormat(form.Format); err != nil {
+			return nil, err
+		}
 	}
 	e := new(entry)
 	if err := json.Unmarshal(body, e); err != nil {
@@ -99,8 +115,8 @@ func (e *entry) check(v pipeline.Version) error {
 	if e.Version != v || e.Parent != v-1 {
 		return fmt.Errorf("it says version %d after %d", e.Version, e.Parent)
 	}
-	if e.Kind != kindRun && e.Kind != kindReplay {
-		return fmt.Errorf("kind %q is not known", e.Kind)
+	if e.Kind != kindRun && e.Kind != kindReplay && !rewrites(e.Kind) || rewrites(e.Kind) && e.Format != rewritingFormat {
+		return fmt.Errorf("kind %q of format %d is not known", e.Kind, e.Format)
 	}
 	if err := checkRun(e.Run.ID, e.Run.TenantID); err != nil {
 		return err
@@ -119,6 +135,9 @@ func (e *entry) check(v pipeline.Version) error {
 		if at.Run != e.Run.ID || f.Tenant != "" && f.Tenant != e.Run.TenantID {
 			return fmt.Errorf("file %s is not of run %s", f.Path, e.Run.ID)
 		}
+	}
+	if err := e.checkRewriting(); err != nil {
+		return err
 	}
 	for _, r := range e.Replaces {
 		if err := checkReplacement(r); err != nil {

@@ -133,18 +133,16 @@ func (p *pruning) orphans(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	listed := map[string]bool{}
-	for _, e := range entries {
-		for _, f := range e.Add {
-			listed[f.Path] = true
-		}
-	}
+	listed := everListed(entries)
 	age := cmp.Or(p.OrphanAge, orphanAge)
 	return p.lake.store.walk(dataDir, func(name string, e fs.DirEntry) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if _, err := ParsePath(name); err != nil || listed[name] {
+		if _, ever := listed[name]; ever {
+			return nil
+		}
+		if _, err := ParsePath(name); err != nil {
 			return nil // what is not ours is not ours to remove
 		}
 		info, err := e.Info()

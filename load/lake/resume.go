@@ -65,7 +65,7 @@ func (l *Lake) lastRun(ctx context.Context, tenantID string) (id string, err err
 		return "", err
 	}
 	for _, c := range s.commits {
-		if c.tenant == tenantID {
+		if c.tenant == tenantID && !rewrites(c.kind) {
 			id = max(id, c.run)
 		}
 	}

@@ -113,6 +113,14 @@ func listedFrom(entries []*entry, oldest pipeline.Version) (map[string]int64, er
 		for _, f := range e.Add {
 			listed[f.Path] = f.Size
 		}
+		for _, r := range e.Rewrite {
+			if _, there := listed[r.Path]; there {
+				delete(listed, r.Path)
+				if r.To != "" {
+					listed[r.To] = r.Size
+				}
+			}
+		}
 	}
 	return listed, nil
 }

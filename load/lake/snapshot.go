@@ -100,6 +100,12 @@ func (l *Lake) at(ctx context.Context, s **state, v pipeline.Version) (*entry, e
 		if *s, err = l.log.upTo(v); err != nil {
 			return nil, err
 		}
+		// What was erased since is not in older versions either.
+		for _, e := range l.log.entries[len(l.log.entries)-int(l.log.version()-v):] {
+			for _, r := range e.Rewrite {
+				(*s).rewrite(r)
+			}
+		}
 	}
 	n := len(l.log.entries) - int(l.log.version()-v)
 	return l.log.entries[n-1], nil
@@ -133,7 +139,8 @@ func (l *Lake) Commits(ctx context.Context) ([]Commit, error) {
 	return commits, nil
 }
 
-// AsOf is the newest version whose run had ended at t.
+// AsOf is the newest version whose run had ended at t. Commits that are of no run, for
+// they changed files and no fact, are passed by.
 func (l *Lake) AsOf(ctx context.Context, t time.Time) (pipeline.Version, error) {
 	s, err := l.head(ctx)
 	if err != nil {
@@ -143,7 +150,7 @@ func (l *Lake) AsOf(ctx context.Context, t time.Time) (pipeline.Version, error) 
 		return 0, ErrEmpty
 	}
 	for i, c := range slices.Backward(s.commits) {
-		if !c.ended.After(t) {
+		if !c.ended.After(t) && !rewrites(c.kind) {
 			return pipeline.Version(i + 1), nil
 		}
 	}
