@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,9 +98,24 @@ func (a *app) buildVersion(ctx context.Context, cfg *Config, lk *lake.Lake, vers
 	failed := func(err error) error {
 		return &statusError{code: exitCheckFailed, err: fmt.Errorf("build of version %d: %w", version, err)}
 	}
+	key, err := cfg.sealing(lk)
+	if err != nil {
+		return err
+	}
 	snapshot, err := lk.Snapshot(ctx, version)
 	if err != nil {
 		return failed(err)
+	}
+	in, err := inputs(ctx, cfg, snapshot)
+	if err != nil {
+		return failed(err)
+	}
+	if key != nil {
+		rules, err := sealedRules(ctx, cfg.Reclaim, in, key)
+		if err != nil {
+			return failed(err)
+		}
+		maps.Copy(in.Seeds, rules)
 	}
 	staging, err := os.MkdirTemp("", "seatlake-build-")
 	if err != nil {
@@ -110,10 +126,6 @@ func (a *app) buildVersion(ctx context.Context, cfg *Config, lk *lake.Lake, vers
 	reporter.Step("build begins", "version", int64(snapshot.Version))
 	marts := filepath.Join(staging, "marts")
 	if err := os.Mkdir(marts, 0o700); err != nil {
-		return failed(err)
-	}
-	in, err := inputs(ctx, cfg, snapshot)
-	if err != nil {
 		return failed(err)
 	}
 	result, err := sql.Build(ctx, in, marts, sql.Options{

@@ -35,6 +35,7 @@ type Config struct {
 	Catalog   string         // file of a newer product catalogue; empty for the built-in one
 	DuckDB    DuckDB
 	Parallel  Parallel
+	Privacy   Privacy
 
 	// Notes are for people: what the file says that has no effect, and what it
 	// should not say. They are not faults.
@@ -220,6 +221,10 @@ raw:
 # How long old versions can be read (--as-of): the newest so many, and those of so many
 # days. Files that no kept version lists go two prunes later, a grace apart.
 # retain: {versions: 30, age: 400d, grace: 2d}
+
+# Who uses the lake need not know who people are: names are sealed with a key that is not
+# in it, and figures stay as they are; see docs/privacy.md. Only a new lake can begin so.
+# privacy: {pseudonymise: true, key: "${SEATLAKE_PRIVACY_KEY}"} # or key_file: a path
 
 # duckdb:
 #   memory_limit: 1GB

@@ -58,7 +58,7 @@ func (r *reader) config(text []byte) *Config {
 	if !ok {
 		return nil
 	}
-	keys := r.mapping(root, "lake", "tenants", "activity", "licenses", "inventory", "itam", "sources", "hr", "reclaim", "raw", "retain", "catalog", "duckdb", "parallel")
+	keys := r.mapping(root, "lake", "tenants", "activity", "licenses", "inventory", "itam", "sources", "hr", "reclaim", "raw", "retain", "catalog", "duckdb", "parallel", "privacy")
 	c := &Config{
 		Path:      r.file,
 		Lake:      r.lake(keys["lake"]),
@@ -75,6 +75,7 @@ func (r *reader) config(text []byte) *Config {
 		Catalog:   r.catalog(keys["catalog"]),
 		DuckDB:    r.duckdb(keys["duckdb"]),
 		Parallel:  r.parallel(keys["parallel"]),
+		Privacy:   r.privacy(keys["privacy"]),
 	}
 	if c.Activity.CountNonInteractive && slices.Contains(c.Off, pipeline.NonInteractiveSignIns) {
 		r.fault(keys["activity"], "count_non_interactive_sign_ins counts what is not read; set sources.non_interactive_sign_ins to true as well")

@@ -15,6 +15,7 @@ import (
 
 	"seatlake/load/lake"
 	"seatlake/load/reclaim"
+	"seatlake/schemas"
 )
 
 func (a *app) reclaimCommand() *cobra.Command {
@@ -70,6 +71,14 @@ type counter struct {
 
 // openCounter takes the tenant's lease and reads its ledger. The caller closes it.
 func (a *app) openCounter(ctx context.Context, cfg *Config, lk *lake.Lake, t Tenant, tenantID, command string, o reclaiming) (*counter, error) {
+	key, err := cfg.sealing(lk)
+	if err != nil {
+		return nil, err
+	}
+	actor := cmp.Or(o.by, a.whoami())
+	if key != nil {
+		actor = key.Seal(schemas.AnyName, actor)
+	}
 	due := &batch{app: a, due: due{wait: o.wait}, reporter: a.reporter()}
 	lease, err := due.lease(ctx, lk, t, tenantID)
 	if err != nil {
@@ -77,7 +86,7 @@ func (a *app) openCounter(ctx context.Context, cfg *Config, lk *lake.Lake, t Ten
 	}
 	c := &counter{app: a, cfg: cfg, lake: lk, tenant: t, tenantID: tenantID, lease: lease}
 	c.book, err = reclaim.OpenBook(ctx, lk, tenantID, reclaim.Clerk{
-		Command: command, Actor: cmp.Or(o.by, a.whoami()), Program: version(), Tenant: t.Name, Now: a.now,
+		Command: command, Actor: actor, Program: version(), Tenant: t.Name, Now: a.now,
 	})
 	if err != nil {
 		return nil, errors.Join(err, lease.Release())

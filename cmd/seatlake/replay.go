@@ -27,7 +27,7 @@ seatlake) is committed as a new version.`,
 			if err != nil {
 				return err
 			}
-			lk, err := lake.Create(cfg.Lake, a.now)
+			lk, key, err := a.createLake(cfg)
 			if err != nil {
 				return err
 			}
@@ -39,6 +39,7 @@ seatlake) is committed as a new version.`,
 			if err != nil {
 				return err
 			}
+			parts.key = key
 			reporter := a.reporter()
 			defer reporter.Close()
 			var last pipeline.Version
@@ -96,8 +97,12 @@ func (a *app) replayRun(ctx context.Context, lk *lake.Lake, parts *parts, run pi
 		return 0, err
 	}
 	show := &batch{app: a, reporter: reporter}
+	source := lk.Raw(run)
+	if parts.key != nil {
+		source = parts.key.Kept(source)
+	}
 	p := &pipeline.Pipeline{
-		Source: lk.Raw(run), Dataset: lk.Replay(), Jobs: jobs, Fixed: parts.fixed(), Now: a.now, Progress: show.progress(run.Tenant),
+		Source: source, Dataset: lk.Replay(), Jobs: jobs, Fixed: parts.fixed(), Now: a.now, Progress: show.progress(run.Tenant),
 	}
 	published, err := p.Run(ctx, run)
 	if err != nil {

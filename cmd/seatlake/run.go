@@ -120,7 +120,7 @@ func (b *batch) tenant(ctx context.Context, lk *lake.Lake, parts *parts, t Tenan
 		return nil, err
 	}
 	defer func() { _ = spool.Close() }() // what is left in it is swept away by the next run
-	client, err := b.client(asked, t, spool.Dir())
+	client, err := b.client(asked, t, spool.Dir(), parts.key != nil)
 	if err != nil {
 		return nil, err
 	}
@@ -174,21 +174,35 @@ func (b *batch) tenant(ctx context.Context, lk *lake.Lake, parts *parts, t Tenan
 		b.reporter.Step("run is resumed", "tenant", t.Name, "run", run.ID, "kept_pages", keeper.Kept())
 	}
 	s.RunID = run.ID
-	p.Keeper, p.Source = keeper, &stopper{Source: b.telemetry.source(keeper.Source(b.source(client, t.Name))), asked: asked}
+	var source pipeline.Source
+	if p.Keeper, source = keeper, keeper.Source(b.source(client, t.Name)); parts.key != nil {
+		p.Keeper, source = parts.key.Keeper(keeper), parts.key.Resumed(b.source(client, t.Name), keeper.Source)
+	}
+	p.Source = &stopper{Source: b.telemetry.source(source), asked: asked}
 	published, err := p.Run(ctx, run)
 	if errors.Is(err, pipeline.ErrOfPages) {
-		err = errors.Join(err, keeper.GiveUp(err))
+		err = errors.Join(err, keeper.GiveUp(reasonToKeep(err, parts.key != nil)))
 	}
 	return published, err
 }
 
-// client is Graph as one tenant's configuration says. It spools into the directory.
-func (b *batch) client(asked context.Context, t Tenant, spoolDir string) (*graph.Client, error) {
+// reasonToKeep is the reason for giving a run up as the lake may have it: an error of
+// pages can quote what stands in them.
+func reasonToKeep(err error, sealed bool) error {
+	if !sealed {
+		return err
+	}
+	return errors.New("the pages are at fault; names are sealed here, so that only the run's own log says how")
+}
+
+// client is Graph as one tenant's configuration says. It spools into the directory,
+// unless long reports are to be held in memory.
+func (b *batch) client(asked context.Context, t Tenant, spoolDir string, hold bool) (*graph.Client, error) {
 	return graph.New(graph.Config{
 		Tenant: t.Name, Graph: t.Cloud.Graph, Login: t.Cloud.Login, DirectoryID: t.ID,
 		ClientID: t.Auth.ClientID, Credential: t.credential(),
 		Now: b.now, Sleep: hasten(asked, b.sleep), UserAgent: "seatlake/" + version(),
-		SpoolDir: spoolDir, Pacer: b.pacer, PublishedLimits: t.Cloud.Limits, ReportHosts: t.reportHosts(),
+		SpoolDir: spoolDir, HoldReports: hold, Pacer: b.pacer, PublishedLimits: t.Cloud.Limits, ReportHosts: t.reportHosts(),
 		Progress: func(e graph.Event) {
 			switch {
 			case e.Kind == graph.Throttled:

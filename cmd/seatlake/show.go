@@ -23,12 +23,14 @@ type reading struct {
 	format string
 	output string
 	limit  int
+	reveal bool
 }
 
 func (r *reading) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&r.format, "format", "table", "table, csv, json, markdown, parquet or xlsx")
 	cmd.Flags().StringVarP(&r.output, "output", "o", "", "write to this `file` in place of standard output")
 	r.moment.flags(cmd)
+	cmd.Flags().BoolVar(&r.reveal, "reveal", false, "print the names behind sealed values of a pseudonymised lake, with its key")
 }
 
 func (a *app) showCommand() *cobra.Command {
@@ -230,6 +232,13 @@ func (a *app) withPrinter(r reading, fill func(Printer) error) (err error) {
 	printer, err := NewPrinter(Format(r.format), out, tty, width)
 	if err != nil {
 		return usage("%w", err)
+	}
+	if r.reveal {
+		key, err := a.revealKey()
+		if err != nil {
+			return err
+		}
+		printer = revealing{printer, key}
 	}
 	if err = fill(printer); IsClosedPipe(err) {
 		return nil

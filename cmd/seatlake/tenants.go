@@ -62,10 +62,11 @@ func (b *batch) run(ctx context.Context, tenants []Tenant) error {
 	if b.legacy, err = readLegacyLicenses(b.cfg); err != nil {
 		return err
 	}
-	lk, err := lake.Create(b.cfg.Lake, b.now)
+	lk, key, err := b.createLake(b.cfg)
 	if err != nil {
 		return err
 	}
+	parts.key = key
 	b.summary.Lake = lk.Dir()
 	b.summary.Tenants = make([]TenantSummary, len(tenants))
 	failures := make([]error, len(tenants))

@@ -17,6 +17,7 @@ import (
 	"seatlake/schemas"
 	"seatlake/sql"
 	"seatlake/transform"
+	"seatlake/transform/seal"
 )
 
 // task is a part of a run that --task names.
@@ -140,6 +141,7 @@ type parts struct {
 	catalog *catalog.Catalog
 	names   *catalog.ServiceMap
 	rules   []transform.Rule
+	key     *seal.Key // seals names; nil leaves them clear
 }
 
 // newParts loads the catalogue (a user's file, or the one in the program) and the
@@ -171,7 +173,7 @@ func (p *parts) jobs(run pipeline.Run) ([]pipeline.Job, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tenant id of run %s: %w", run.ID, err)
 	}
-	stamp := func(t *schemas.Table) pipeline.Transform { return transform.Stamp(t, tenantID, run.Started) }
+	stamp := func(t *schemas.Table) pipeline.Transform { return p.complete(t, tenantID, run.Started) }
 	plans := &transform.TenantPlans{}
 	hidden := &transform.Flag{Column: "display_concealed_names"} // names in reports
 	report := func(job pipeline.Job, table *schemas.Table, then ...pipeline.Transform) pipeline.Job {
@@ -241,6 +243,22 @@ func (p *parts) jobs(run pipeline.Run) ([]pipeline.Job, error) {
 		jobs = append(jobs, job)
 	}
 	return jobs, nil
+}
+
+// complete makes rows of a table complete, and seals the names in them if names are to
+// be sealed: nothing after it needs to read them.
+func (p *parts) complete(t *schemas.Table, tenantID [16]byte, day time.Time) pipeline.Transform {
+	stamp := transform.Stamp(t, tenantID, day)
+	if p.key == nil {
+		return stamp
+	}
+	return func(in pipeline.Stream) (pipeline.Stream, error) {
+		rows, err := stamp(in)
+		if err != nil {
+			return pipeline.Stream{}, err
+		}
+		return p.key.Table(t)(rows)
+	}
 }
 
 // signIns completes the job of a log of sign-ins.

@@ -222,11 +222,12 @@ func (c *Client) get(ctx context.Context, via http.RoundTripper, u *url.URL, rep
 		return a, nil
 	}
 	most := int64(maxBody)
-	if report {
+	spooled := report && !c.config.HoldReports
+	if spooled {
 		most = pipeline.MaxHeld
 	}
 	a.body, err = readBody(resp, most)
-	if err == nil && int64(len(a.body)) > most && report {
+	if err == nil && int64(len(a.body)) > most && spooled {
 		a.spool, err = c.spool(a.body, resp.Body, maxBody)
 		a.body = nil
 	}

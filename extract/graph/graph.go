@@ -72,6 +72,10 @@ type Config struct {
 	// system's directory for such files.
 	SpoolDir string
 
+	// HoldReports keeps long reports in memory, as they came over the wire, so that
+	// no name in them is on a disk.
+	HoldReports bool
+
 	Progress  func(Event) // may be nil; called from several goroutines
 	UserAgent string      // "" : "seatlake"
 }

@@ -219,7 +219,7 @@ func TestFaultsOfCreating(t *testing.T) {
 	for n := 1; ; n++ {
 		root := filepath.Join(parent, fmt.Sprint(n))
 		f := &faults{at: n, err: syscall.EROFS}
-		_, failed := create(&store{root: root, fault: f.fail}, clock)
+		_, failed := create(&store{root: root, fault: f.fail}, "", clock)
 		l, err := Create(root, clock)
 		if err != nil {
 			t.Fatalf("fault %d, %s: created again: %v", n, f.hit, err)

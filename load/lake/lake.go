@@ -46,15 +46,17 @@ const Format = 1
 
 // Lake is a lake in a directory. It may be used by several goroutines.
 type Lake struct {
-	store *store
-	id    string
-	log   log
+	store    *store
+	id       string
+	sealedBy string
+	log      log
 }
 
 // identity is lake.json.
 type identity struct {
-	Format int    `json:"format"`
-	LakeID string `json:"lake_id"`
+	Format   int    `json:"format"`
+	LakeID   string `json:"lake_id"`
+	SealedBy string `json:"sealed_by,omitempty"` // id of a key; empty when names are clear
 }
 
 const identityName = "lake.json"
@@ -66,10 +68,10 @@ func Create(dir string, now func() time.Time) (*Lake, error) {
 	if err != nil {
 		return nil, err
 	}
-	return create(s, now)
+	return create(s, "", now)
 }
 
-func create(s *store, now func() time.Time) (*Lake, error) {
+func create(s *store, keyID string, now func() time.Time) (*Lake, error) {
 	if err := s.mkdir("."); err != nil {
 		return nil, err
 	}
@@ -88,7 +90,7 @@ func create(s *store, now func() time.Time) (*Lake, error) {
 	if err != nil {
 		return nil, fmt.Errorf("id of a new lake: %w", err)
 	}
-	body, err := json.Marshal(identity{Format: Format, LakeID: id.String()})
+	body, err := json.Marshal(newIdentity(id.String(), keyID))
 	if err != nil {
 		return nil, err
 	}
@@ -126,13 +128,13 @@ func open(s *store) (*Lake, error) {
 	if err := json.Unmarshal(body, &id); err != nil {
 		return nil, fmt.Errorf("%s is damaged: %w; restore it from a backup", s.path(identityName), err)
 	}
-	if err := checkFormat(id.Format); err != nil {
+	if err := checkFormat(id.layout()); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.path(identityName), err)
 	}
 	if _, err := ulid.ParseStrict(id.LakeID); err != nil {
 		return nil, fmt.Errorf("%s is damaged: lake_id %q: %w; restore it from a backup", s.path(identityName), id.LakeID, err)
 	}
-	return &Lake{store: s, id: id.LakeID}, nil
+	return &Lake{store: s, id: id.LakeID, sealedBy: id.SealedBy}, nil
 }
 
 func checkFormat(format int) error {

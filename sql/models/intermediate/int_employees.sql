@@ -25,7 +25,7 @@ joined as (
   union all
   select u.tenant_id, u.user_id, u.as_of_date, 3, e.line, e.status, e.department, e.cost_centre, e.manager_key, e.end_date
   from {{ ref('int_users') }} as u
-  join employees as e on e.tenant_id = u.tenant_id and e.employee_id = u.employee_id
+  join employees as e on e.tenant_id = u.tenant_id and e.employee_key = lower(trim(u.employee_id))
 ),
 
 -- Who has had the last day is inactive, whatever the status says.

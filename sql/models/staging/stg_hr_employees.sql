@@ -4,6 +4,7 @@ select
   snapshot_date,
   line,
   employee_id,
+  lower(trim(employee_id)) as employee_key,
   lower(user_principal_name) as upn_key,
   lower(mail) as mail_key,
   status,
