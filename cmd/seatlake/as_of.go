@@ -88,13 +88,13 @@ func (a *app) openMoment(ctx context.Context, cfg *Config, lk *lake.Lake, m mome
 			return nil, err
 		}
 	}
-	return o, o.make(ctx, cfg, a.now, "")
+	return o, o.make(ctx, cfg, lk, a.now, "")
 }
 
 // make builds the marts into a directory of its own below another, or below the
 // system's for such files. A failed check makes none: what was not fit to be published
 // is not shown either.
-func (o *opened) make(ctx context.Context, cfg *Config, now func() time.Time, below string) (err error) {
+func (o *opened) make(ctx context.Context, cfg *Config, lk *lake.Lake, now func() time.Time, below string) (err error) {
 	if o.made, err = os.MkdirTemp(below, ".seatlake-as-of-"); err != nil {
 		return err
 	}
@@ -103,6 +103,9 @@ func (o *opened) make(ctx context.Context, cfg *Config, now func() time.Time, be
 			err = errors.Join(err, o.close())
 		}
 	}()
+	if err := cfg.completeRules(ctx, lk, &o.inputs); err != nil {
+		return err
+	}
 	marts := filepath.Join(o.made, "marts")
 	if err := os.Mkdir(marts, 0o700); err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,7 +68,7 @@ func (a *app) buildInto(ctx context.Context, cfg *Config, lk *lake.Lake, m momen
 	if o.inputs, err = inputs(ctx, cfg, snapshot); err != nil {
 		return err
 	}
-	if err := o.make(ctx, cfg, a.now, dir); err != nil {
+	if err := o.make(ctx, cfg, lk, a.now, dir); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, o.close()) }()
@@ -96,11 +95,10 @@ func (a *app) openLake() (*Config, *lake.Lake, error) {
 // failed check ends in exitCheckFailed.
 func (a *app) buildVersion(ctx context.Context, cfg *Config, lk *lake.Lake, version pipeline.Version, reporter *Reporter) error {
 	failed := func(err error) error {
+		if status := statusOf(err); status == exitUsage {
+			return err
+		}
 		return &statusError{code: exitCheckFailed, err: fmt.Errorf("build of version %d: %w", version, err)}
-	}
-	key, err := cfg.sealing(lk)
-	if err != nil {
-		return err
 	}
 	snapshot, err := lk.Snapshot(ctx, version)
 	if err != nil {
@@ -110,12 +108,8 @@ func (a *app) buildVersion(ctx context.Context, cfg *Config, lk *lake.Lake, vers
 	if err != nil {
 		return failed(err)
 	}
-	if key != nil {
-		rules, err := sealedRules(ctx, cfg.Reclaim, in, key)
-		if err != nil {
-			return failed(err)
-		}
-		maps.Copy(in.Seeds, rules)
+	if err := cfg.completeRules(ctx, lk, &in); err != nil {
+		return failed(err)
 	}
 	staging, err := os.MkdirTemp("", "seatlake-build-")
 	if err != nil {

@@ -3,13 +3,30 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 
+	"seatlake/load/lake"
 	"seatlake/schemas"
 	"seatlake/sql"
 	"seatlake/transform/seal"
 )
+
+// completeRules completes what models of a lake are built from, which has to be as the
+// configuration says: sealed with its key, or clear.
+func (c *Config) completeRules(ctx context.Context, lk *lake.Lake, in *sql.Inputs) error {
+	key, err := c.sealing(lk)
+	if err != nil || key == nil {
+		return err
+	}
+	rules, err := sealedRules(ctx, c.Reclaim, *in, key)
+	if err != nil {
+		return err
+	}
+	maps.Copy(in.Seeds, rules)
+	return nil
+}
 
 // sealedRules are the rules that name users, for models that read sealed names: each
 // pattern is matched here, against the clear names of the newest users, and becomes the

@@ -118,7 +118,7 @@ func (l simLake) answer(t *testing.T, query string) [][]any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := openReading(t.Context(), cfg, lk, "")
+	o, err := openReading(t.Context(), cfg, lk)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func TestKeyOfAnotherLake(t *testing.T) {
 		status := a.execute(context.Background(), append(args, "-q", "-c", filepath.Join(l.dir, "seatlake.yaml")))
 		return status, out.String() + errs.String()
 	}
-	key, other := "privacy: {pseudonymise: true, key: \"" + privacyKey + "\"}\n", "privacy: {pseudonymise: true, key: \"" + "ff" + privacyKey[2:] + "\"}\n"
+	key, other := "privacy: {pseudonymise: true, key: \""+privacyKey+"\"}\n", "privacy: {pseudonymise: true, key: \""+"ff"+privacyKey[2:]+"\"}\n"
 	if status, text := run(key, "run", "--no-build"); status != exitComplete {
 		t.Fatal(text)
 	}
