@@ -22,6 +22,10 @@ test: ## run all tests
 sim: ## faults, deaths and tenants at random: SEEDS simulations (default 20) and 200 killed runs
 	go test ./cmd/seatlake -run '^(TestSimulation|TestKilledRunsGoOn)$$' -seeds $(or $(SEEDS),20) -kills 200 -timeout 60m -v
 
+.PHONY: reclaim-crash
+reclaim-crash: ## kill apply and rollback on new tenants for as long as FOR says (default 10m)
+	go test ./cmd/seatlake -run '^TestKilledReclaimTakesEachLicenceOnce$$' -reclaim-for $(or $(FOR),10m) -timeout 24h -v
+
 .PHONY: properties
 properties: ## what holds for any tenant, on TENANTS random ones (default 10,000)
 	go test ./sql -run '^TestPropertiesOfManyTenants$$' -tenants $(or $(TENANTS),10000) -v

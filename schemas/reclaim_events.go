@@ -25,7 +25,7 @@ var ReclaimEvents = &Table{
 		{ID: 13, Name: "user_principal_name", Kind: String, Required: true, Personal: SignInName, Doc: "Sign-in name of the user when the plan was made."},
 		{ID: 14, Name: "sku_id", Kind: UUID, Required: true, Doc: "SKU."},
 		{ID: 15, Name: "sku_part_number", Kind: String, Required: true, Doc: "Part number of the SKU."},
-		{ID: 16, Name: "action", Kind: String, Required: true, Doc: "What happened: sealed, notified, answered, timed_out, approved, due, intended, removed, not_done, completed, skipped, cancelled, reported, verified, unverified, restore_intended, restored, restore_not_done or restore_completed."},
+		{ID: 16, Name: "action", Kind: String, Required: true, Doc: "What happened: planned, sealed, notified, answered, timed_out, approved, due, counted, intended, removed, not_done, completed, skipped, cancelled, reported, verified, unverified, restore_intended, restored, restore_not_done or restore_completed."},
 		{ID: 17, Name: "state", Kind: String, Doc: "State of the row from now on; null when the event leaves it."},
 		{ID: 18, Name: "reason", Kind: String, Doc: "Why, for people."},
 		{ID: 19, Name: "cause", Kind: String, Doc: "Why Graph refused a write, in one word; null when it did not."},

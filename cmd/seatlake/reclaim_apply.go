@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -147,13 +148,28 @@ func (c *counter) stillCandidates(ctx context.Context, p *reclaim.Reclamation) (
 	if err != nil {
 		return nil, err
 	}
-	now, err := readCandidates(ctx, o, c.tenantID)
+	now, err := openCandidates(ctx, o, c.tenantID)
 	if err != nil {
 		return nil, err
 	}
+	planned := map[holding]bool{}
+	for _, r := range p.Rows {
+		planned[holding{r.UserID, r.SKU}] = true
+	}
 	blocked := map[holding]string{}
-	for _, candidate := range now.candidates {
-		blocked[holding{candidate.UserID, candidate.SKU}] = candidate.BlockedBy
+	err = now.read(ctx, func(all iter.Seq2[*reclaim.Candidate, error]) error {
+		for candidate, err := range all {
+			if err != nil {
+				return err
+			}
+			if h := (holding{candidate.UserID, candidate.SKU}); planned[h] {
+				blocked[h] = candidate.BlockedBy
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return func(r *reclaim.Row) string {
 		by, there := blocked[holding{r.UserID, r.SKU}]

@@ -130,16 +130,16 @@ func (g *graphTenant) Group(ctx context.Context, id string) (*reclaim.Group, err
 	return out, nil
 }
 
-func (g *graphTenant) Units(ctx context.Context) (map[string]int, error) {
+func (g *graphTenant) Units(ctx context.Context) (map[string]reclaim.Units, error) {
 	units, err := g.Client.Units(ctx)
 	if err != nil {
 		return nil, err
 	}
-	free := map[string]int{}
+	out := map[string]reclaim.Units{}
 	for _, u := range units {
-		free[u.SKU] = u.Entitled - u.Consumed
+		out[u.SKU] = reclaim.Units{Entitled: u.Entitled, Consumed: u.Consumed}
 	}
-	return free, nil
+	return out, nil
 }
 
 // request is a write as Graph takes it.

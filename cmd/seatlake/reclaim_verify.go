@@ -27,6 +27,10 @@ func (a *app) reclaimVerifyCommand() *cobra.Command {
 its services follow writes after minutes. What does not show within --timeout, or what
 came back, is a finding. A saving counts as realised once it is verified.
 
+The units that the tenant itself counts as assigned are compared with those before the
+first act, less those that were freed: a difference may be others' doing and is told,
+and a count that has not fallen at all is a finding.
+
 Exit status: 0 all shows; 4 there are findings.`,
 		Example: "  seatlake reclaim verify november.sealed.json --timeout 30m",
 		Args:    cobra.ExactArgs(1),
@@ -54,12 +58,19 @@ Exit status: 0 all shows; 4 there are findings.`,
 					return err
 				}
 				fmt.Fprintf(a.out, "%d rows were looked at; %d do not show what was written.\n", len(s.Results), s.Failed)
+				contradicted := 0
+				for _, tally := range s.Tallies {
+					fmt.Fprintln(a.out, tally)
+					if tally.Contradicts() {
+						contradicted++
+					}
+				}
 				if !noBuild && len(s.Results) > 0 {
 					if err := c.rebuild(ctx); err != nil {
 						return err
 					}
 				}
-				if s.Failed > 0 {
+				if s.Failed > 0 || contradicted > 0 {
 					return &statusError{code: exitCheckFailed, err: errors.New("the tenant differs from the ledger; see above")}
 				}
 				return nil

@@ -41,12 +41,14 @@ type Result struct {
 	Radius   []string // what they do besides, for people
 }
 
-// Summary is what Apply or Rollback did.
+// Summary is what Apply, Verify or Rollback did.
 type Summary struct {
 	Results []Result
 	Waiting map[State]int // rows that were not due, by state
 	Failed  int
 	Stopped string // why the run ended early; "" when it did not
+
+	Tallies []Tally // of Verify
 }
 
 // errStop ends a run.
@@ -61,6 +63,12 @@ func (b *Book) Apply(ctx context.Context, p *Reclamation, t Tenant, a Activity, 
 		return nil, err
 	}
 	s := &Summary{Waiting: map[State]int{}}
+	if !o.DryRun {
+		due := slices.DeleteFunc(slices.Clone(p.Items), func(i *Item) bool { return !i.mayBeTaken(o) })
+		if err := b.count(ctx, p, due, t); err != nil {
+			return nil, err
+		}
+	}
 	attempts := 0
 	for _, i := range p.Items {
 		if err := ctx.Err(); err != nil {

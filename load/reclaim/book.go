@@ -35,6 +35,17 @@ type Book struct {
 type Reclamation struct {
 	*SealedPlan
 	Items []*Item // in the order of the rows
+
+	counted map[string]counted // by SKU
+}
+
+// item is the row of a number. A sealed plan's rows are in the order of their numbers.
+func (p *Reclamation) item(number int) (*Item, bool) {
+	at, ok := slices.BinarySearchFunc(p.Items, number, func(i *Item, number int) int { return i.Number - number })
+	if !ok {
+		return nil, false
+	}
+	return p.Items[at], true
 }
 
 // Item is a row of a sealed plan and where it stands.
@@ -47,7 +58,8 @@ type Item struct {
 	Pending  *Pending  // a write of which no outcome is known
 	Taken    []Taken   // writes that were done, in their order
 	Freed    bool      // the unit was freed, and not given back
-	Verified bool      // a read has shown what was written last
+	FreedAt  time.Time
+	Verified bool // a read has shown what was written last
 
 	due bool // it has been Awaiting Revocation
 }
@@ -168,7 +180,7 @@ func (b *Book) apply(e lake.LedgerEntry) error {
 		if _, twice := b.plans[r.Plan]; twice || r.Sealed.ID != r.Plan {
 			return fmt.Errorf("it seals plan %s a second time", r.Plan)
 		}
-		p := &Reclamation{SealedPlan: r.Sealed}
+		p := &Reclamation{SealedPlan: r.Sealed, counted: map[string]counted{}}
 		for _, row := range r.Sealed.Rows {
 			p.Items = append(p.Items, &Item{Row: row})
 		}
@@ -179,11 +191,14 @@ func (b *Book) apply(e lake.LedgerEntry) error {
 		return fmt.Errorf("it is about plan %s, which no entry seals", r.Plan)
 	}
 	for _, event := range r.Events {
-		i := slices.IndexFunc(p.Items, func(i *Item) bool { return i.Number == event.Row })
-		if i < 0 {
+		i, ok := p.item(event.Row)
+		if !ok {
 			return fmt.Errorf("it is about row %d of plan %s, which has no such row", event.Row, r.Plan)
 		}
-		p.Items[i].apply(event, e.At)
+		i.apply(event, e.At)
+		if event.Units != nil {
+			p.counted[i.SKU] = counted{*event.Units, e.At}
+		}
 	}
 	return nil
 }
@@ -217,7 +232,7 @@ func (i *Item) apply(e Event, at time.Time) {
 		i.Verified = true
 	}
 	if e.Freed {
-		i.Freed = true
+		i.Freed, i.FreedAt = true, at
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -47,6 +48,8 @@ type fake struct {
 	killAt func(call int) bool // before the call is done, and after it
 	loseAt func(write int) bool
 	refuse map[string]Cause // by user
+
+	stuck bool // whether the count of units stays as it was
 
 	writes  int
 	removed map[string]int // how often each assignment was really taken, by "user/sku/group"
@@ -115,9 +118,16 @@ func (f *fake) Group(_ context.Context, id string) (*Group, error) {
 	return g, nil
 }
 
-func (f *fake) Units(context.Context) (map[string]int, error) {
+func (f *fake) Units(context.Context) (map[string]Units, error) {
 	f.step()
-	return f.free, nil
+	units := map[string]Units{}
+	for sku, free := range f.free {
+		units[sku] = Units{Entitled: 500, Consumed: 500 - free}
+		if f.stuck {
+			units[sku] = Units{Entitled: 500, Consumed: 400}
+		}
+	}
+	return units, nil
 }
 
 func (f *fake) Preview(r Request) string { return fmt.Sprintf("%+v", r) }
@@ -268,8 +278,22 @@ func (d *desk) plan(rows ...Row) *Plan {
 		candidates = append(candidates, Candidate{Row: r})
 		assigned[r.SKU]++
 	}
-	p.Draw(candidates, assigned)
+	if err := p.Draw(sorted(candidates), assigned); err != nil {
+		d.t.Fatal(err)
+	}
 	return p
+}
+
+// sorted gives candidates as Draw wants them.
+func sorted(candidates []Candidate) iter.Seq2[*Candidate, error] {
+	slices.SortFunc(candidates, func(a, b Candidate) int { return Compare(&a, &b) })
+	return func(yield func(*Candidate, error) bool) {
+		for n := range candidates {
+			if !yield(&candidates[n], nil) {
+				return
+			}
+		}
+	}
 }
 
 // seal seals all rows of a plan, or some.

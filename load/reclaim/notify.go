@@ -88,12 +88,12 @@ func (b *Book) Answer(p *Reclamation, body []byte, policy Policy) (notes []strin
 		}
 		answer := strings.ToLower(t.get("answer"))
 		number, err := strconv.Atoi(t.get("row"))
-		at := slices.IndexFunc(p.Items, func(i *Item) bool { return i.Number == number })
+		i, there := p.item(number)
 		switch {
 		case t.get("plan_id") != p.ID:
 			fault("it is of plan %q, and this is %s", t.get("plan_id"), p.ID)
 			continue
-		case err != nil || at < 0:
+		case err != nil || !there:
 			fault("row %q is not in the sealed plan", t.get("row"))
 			continue
 		case answer == "":
@@ -106,7 +106,6 @@ func (b *Book) Answer(p *Reclamation, body []byte, policy Policy) (notes []strin
 			continue
 		}
 		given[number] = t.line
-		i := p.Items[at]
 		if !slices.Contains(answers[answer], i.State) {
 			notes = append(notes, fmt.Sprintf("row %d: the answer %q changes nothing: the row is %s", number, answer, i.State))
 			continue

@@ -3,6 +3,7 @@ package reclaim
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"math/big"
 	"slices"
 	"strings"
@@ -111,38 +112,46 @@ var confidences = []string{"low", "medium", "high"}
 // Confidences are the words for it, the least first.
 func Confidences() []string { return slices.Clone(confidences) }
 
+// Compare is the order in which candidates are taken up: the surest and dearest
+// first, an unknown saving last.
+func Compare(a, b *Candidate) int {
+	return cmp.Or(
+		-cmp.Compare(slices.Index(confidences, a.Confidence), slices.Index(confidences, b.Confidence)),
+		-compareMoney(a.AnnualSaving, b.AnnualSaving),
+		strings.Compare(a.SKU, b.SKU), strings.Compare(a.UserID, b.UserID))
+}
+
 // Draw fills a plan's rows from candidates: those that the filter names, nothing
-// blocks, and the limits allow, the surest and dearest first. assigned is how many
-// users have each SKU. Rows that are assigned by groups are taken up and listed, for
-// somebody has to see to them.
-func (p *Plan) Draw(candidates []Candidate, assigned map[string]int) {
+// blocks, and the limits allow. assigned is how many users have each SKU. Rows that are
+// assigned by groups are taken up and listed, for somebody has to see to them.
+//
+// The candidates come in the order of Compare, and are not kept: Draw holds the rows
+// that the limits allow, and counts the others. Its error is the candidates', or that
+// of their order.
+func (p *Plan) Draw(candidates iter.Seq2[*Candidate, error], assigned map[string]int) error {
 	left := map[LeftOut]int{}
 	out := func(c *Candidate, why string) { left[LeftOut{PartNumber: c.PartNumber, Why: why}]++ }
-	var chosen []Candidate
-	for _, c := range candidates {
-		switch why := c.against(p.Filter.MinConfidence); {
-		case !p.Filter.takes(&c.Row):
-		case why != "":
-			out(&c, why)
-		default:
-			chosen = append(chosen, c)
-		}
-	}
-	slices.SortFunc(chosen, func(a, b Candidate) int {
-		return cmp.Or(
-			-cmp.Compare(slices.Index(confidences, a.Confidence), slices.Index(confidences, b.Confidence)),
-			-compareMoney(a.AnnualSaving, b.AnnualSaving),
-			strings.Compare(a.SKU, b.SKU), strings.Compare(a.UserID, b.UserID))
-	})
 	taken := map[string]int{}
 	p.Rows = []Row{}
-	for _, c := range chosen {
+	var before *Candidate
+	for c, err := range candidates {
+		if err != nil {
+			return err
+		}
+		if before != nil && Compare(before, c) > 0 {
+			return fmt.Errorf("candidates are out of order: %s of user %s comes after %s of user %s", c.PartNumber, c.UserID, before.PartNumber, before.UserID)
+		}
+		before = c
+		why := c.against(p.Filter.MinConfidence)
 		most := assigned[c.SKU] * p.Limits.Share / 10_000
 		switch {
+		case !p.Filter.takes(&c.Row):
+		case why != "":
+			out(c, why)
 		case taken[c.SKU] >= most:
-			out(&c, fmt.Sprintf("beyond %s of the %d users of the SKU, which is %d (max_share)", percent(p.Limits.Share), assigned[c.SKU], most))
+			out(c, fmt.Sprintf("beyond %s of the %d users of the SKU, which is %d (max_share)", percent(p.Limits.Share), assigned[c.SKU], most))
 		case len(p.Rows) >= p.Limits.Licenses:
-			out(&c, fmt.Sprintf("beyond %d licences a plan (max_licenses)", p.Limits.Licenses))
+			out(c, fmt.Sprintf("beyond %d licences a plan (max_licenses)", p.Limits.Licenses))
 		default:
 			taken[c.SKU]++
 			p.Rows = append(p.Rows, c.Row)
@@ -163,6 +172,7 @@ func (p *Plan) Draw(candidates []Candidate, assigned map[string]int) {
 	slices.SortFunc(p.LeftOut, func(a, b LeftOut) int {
 		return cmp.Or(strings.Compare(a.PartNumber, b.PartNumber), strings.Compare(a.Why, b.Why))
 	})
+	return nil
 }
 
 // against is why a candidate is not taken up; "" when nothing speaks against it.

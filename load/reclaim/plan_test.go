@@ -33,7 +33,9 @@ func TestAPlanTakesUpOnlyWhatNothingSpeaksAgainst(t *testing.T) {
 			candidate := sound
 			c.change(&candidate)
 			p := &Plan{Filter: Filter{MinConfidence: "medium"}, Limits: Limits{Share: 10_000, Licenses: 10}}
-			p.Draw([]Candidate{candidate}, map[string]int{skuA: 1})
+			if err := p.Draw(sorted([]Candidate{candidate}), map[string]int{skuA: 1}); err != nil {
+				t.Fatal(err)
+			}
 			if (len(p.Rows) == 1) != (c.why == "") {
 				t.Fatalf("%d rows", len(p.Rows))
 			}
@@ -63,7 +65,9 @@ func TestAPlanKeepsItsLimits(t *testing.T) {
 			Filter: Filter{MinConfidence: "medium", Departments: []string{"sales"}},
 			Limits: Limits{Share: rapid.IntRange(0, 10_000).Draw(rt, "share"), Licenses: rapid.IntRange(1, 40).Draw(rt, "licences")},
 		}
-		p.Draw(candidates, assigned)
+		if err := p.Draw(sorted(candidates), assigned); err != nil {
+			rt.Fatal(err)
+		}
 		if len(p.Rows) > p.Limits.Licenses {
 			rt.Fatalf("%d rows of %d", len(p.Rows), p.Limits.Licenses)
 		}
@@ -196,7 +200,9 @@ func TestNoCellIsAFormula(t *testing.T) {
 	r := row(userID(1), skuA)
 	r.Department = `=HYPERLINK("https://example.com")`
 	p := &Plan{ID: "01KAV", Filter: Filter{MinConfidence: "low"}, Limits: Limits{Share: 10_000, Licenses: 1}}
-	p.Draw([]Candidate{{Row: r}}, map[string]int{skuA: 1})
+	if err := p.Draw(sorted([]Candidate{{Row: r}}), map[string]int{skuA: 1}); err != nil {
+		t.Fatal(err)
+	}
 	if text := string(csvOf(t, p)); !strings.Contains(text, `"'=HYPERLINK(`) {
 		t.Error(text)
 	}
@@ -210,5 +216,19 @@ func TestPercentIsExact(t *testing.T) {
 	}
 	if fmt.Sprint(compareMoney("9.50", "120.00"), compareMoney("", "0.00"), compareMoney("1.10", "1.1")) != "-1 -1 0" {
 		t.Error("money is compared as text")
+	}
+}
+
+func TestCandidatesOutOfOrderAreRefused(t *testing.T) {
+	cheap, dear := Candidate{Row: row(userID(1), skuA)}, Candidate{Row: row(userID(2), skuA)}
+	cheap.AnnualSaving, dear.AnnualSaving = "9.50", "120.00"
+	p := &Plan{Filter: Filter{MinConfidence: "low"}, Limits: Limits{Share: 10_000, Licenses: 10}}
+	err := p.Draw(func(yield func(*Candidate, error) bool) { _ = yield(&cheap, nil) && yield(&dear, nil) }, map[string]int{skuA: 2})
+	if err == nil || !strings.Contains(err.Error(), "out of order") {
+		t.Errorf("drawn: %v", err)
+	}
+	broken := errors.New("broken")
+	if err := p.Draw(func(yield func(*Candidate, error) bool) { yield(nil, broken) }, nil); !errors.Is(err, broken) {
+		t.Errorf("of an error: %v", err)
 	}
 }

@@ -129,32 +129,36 @@ func (p *Plan) readEdited(body []byte) (*edited, error) {
 	fault := func(line int, format string, args ...any) {
 		faults = append(faults, fmt.Errorf("line %d: %s", line, fmt.Sprintf(format, args...)))
 	}
+	rows := map[int]*Row{}
+	for n := range p.Rows {
+		rows[p.Rows[n].Number] = &p.Rows[n]
+	}
 	seen := map[int]int{}
 	changed := map[string]int{}
 	for _, t := range table.rows {
 		number, err := strconv.Atoi(t.get("row"))
-		i := slices.IndexFunc(p.Rows, func(r Row) bool { return r.Number == number })
+		planned := rows[number]
 		switch {
 		case t.get("plan_id") != p.ID:
 			fault(t.line, "it is of plan %q, and this is %s", t.get("plan_id"), p.ID)
 			continue
-		case err != nil || i < 0:
+		case err != nil || planned == nil:
 			fault(t.line, "row %q is not in the plan; rows can be removed, not added", t.get("row"))
 			continue
 		case seen[number] > 0:
 			fault(t.line, "row %d is there twice; line %d has it too", number, seen[number])
 			continue
-		case !strings.EqualFold(t.get("user_id"), p.Rows[i].UserID) || !strings.EqualFold(t.get("sku_id"), p.Rows[i].SKU):
+		case !strings.EqualFold(t.get("user_id"), planned.UserID) || !strings.EqualFold(t.get("sku_id"), planned.SKU):
 			fault(t.line, "row %d is of user %s and SKU %s in the plan, and of %s and %s here: only the comment may be changed",
-				number, p.Rows[i].UserID, p.Rows[i].SKU, t.get("user_id"), t.get("sku_id"))
+				number, planned.UserID, planned.SKU, t.get("user_id"), t.get("sku_id"))
 			continue
 		}
 		seen[number] = t.line
-		row := p.Rows[i]
+		row := *planned
 		row.Comment = t.get("comment")
 		e.rows = append(e.rows, row)
 		for _, c := range planColumns {
-			if cell, there := t.cell(c.name); there && c.name != "comment" && cell != harmless(c.value(p, &p.Rows[i])) {
+			if cell, there := t.cell(c.name); there && c.name != "comment" && cell != harmless(c.value(p, planned)) {
 				changed[c.name]++
 			}
 		}

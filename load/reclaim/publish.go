@@ -91,8 +91,8 @@ func (b *Book) stream(entries []lake.LedgerEntry) (pipeline.Stream, error) {
 		}
 		p := b.plans[r.Plan]
 		for n, event := range r.Events {
-			i := slices.IndexFunc(p.Items, func(i *Item) bool { return i.Number == event.Row })
-			if err := rows.append(tenant, e, n+1, &r, p.SealedPlan, &p.Items[i].Row, event); err != nil {
+			i, _ := p.item(event.Row) // which OpenBook has found
+			if err := rows.append(tenant, e, n+1, &r, p.SealedPlan, &i.Row, event); err != nil {
 				return pipeline.Stream{}, fmt.Errorf("entry %d of the ledger, event %d: %w", e.Sequence, n+1, err)
 			}
 		}

@@ -35,8 +35,8 @@ type Tenant interface {
 	User(ctx context.Context, id string) (*User, error)
 	// Group reads one group. What may not be read is an error.
 	Group(ctx context.Context, id string) (*Group, error)
-	// Units are how many units of each SKU may still be assigned, by GUID.
-	Units(ctx context.Context) (map[string]int, error)
+	// Units are those of each SKU, by GUID.
+	Units(ctx context.Context) (map[string]Units, error)
 	// Write sends one request. Its error is a *Refusal when nothing was done, and
 	// ErrUnanswered when nobody knows.
 	Write(ctx context.Context, r Request) error
@@ -181,6 +181,7 @@ const (
 	TimedOut         Action = "timed_out" // no answer in time
 	Approved         Action = "approved"
 	Due              Action = "due"        // waiting is skipped
+	Counted          Action = "counted"    // the units of the SKU were read, before the plan's first act on it
 	Intended         Action = "intended"   // a write is about to be sent
 	Removed          Action = "removed"    // the write was done
 	NotDone          Action = "not_done"   // the write was refused, or is known not to have been done
@@ -207,6 +208,7 @@ type Event struct {
 	Way        string      `json:"way,omitempty"` // direct or group, of a write
 	Assignment *Assignment `json:"assignment,omitempty"`
 	Freed      bool        `json:"freed,omitempty"`      // the unit can be given to somebody else
+	Units      *Units      `json:"units,omitempty"`      // of the SKU
 	Deadline   time.Time   `json:"deadline,omitzero"`    // of an answer
 	AnsweredBy string      `json:"answered_by,omitzero"` // whose answer it is, as the file of answers says
 }

@@ -110,14 +110,14 @@ func (b *Book) seats(ctx context.Context, items []*Item, t Tenant, o RollbackOpt
 		}
 		names[i.SKU] = i.PartNumber
 	}
-	free, err := t.Units(ctx)
+	units, err := t.Units(ctx)
 	if err != nil {
 		return fmt.Errorf("the tenant's units cannot be read: %w", err)
 	}
 	short := &ShortError{}
 	for sku, n := range wanted {
-		if free[sku] < n {
-			short.Missing = append(short.Missing, Missing{names[sku], n, max(free[sku], 0)})
+		if there := units[sku].Free(); there < n {
+			short.Missing = append(short.Missing, Missing{names[sku], n, max(there, 0)})
 		}
 	}
 	if len(short.Missing) == 0 || o.Partial {

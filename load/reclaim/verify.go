@@ -19,6 +19,9 @@ type VerifyOptions struct {
 // Verify reads each row's user until what was written shows, and enters what it found.
 // A row whose write does not show within the bound, or whose licence came back, is a
 // finding: it counts as Failed. Writes of which no outcome is known are settled, too.
+//
+// The tenant's own count of units is compared as well, and waited for while it has not
+// fallen at all.
 func (b *Book) Verify(ctx context.Context, p *Reclamation, t Tenant, o VerifyOptions) (*Summary, error) {
 	s := &Summary{Waiting: map[State]int{}}
 	var left []*Item
@@ -27,7 +30,7 @@ func (b *Book) Verify(ctx context.Context, p *Reclamation, t Tenant, o VerifyOpt
 			left = append(left, i)
 		}
 	}
-	for round := 1; len(left) > 0; round++ {
+	for round := 1; ; round++ {
 		var again []*Item
 		for _, i := range left {
 			if err := ctx.Err(); err != nil {
@@ -45,13 +48,19 @@ func (b *Book) Verify(ctx context.Context, p *Reclamation, t Tenant, o VerifyOpt
 				return s, err
 			}
 		}
-		if left = again; len(left) > 0 {
-			if err := o.Sleep(ctx, o.Every); err != nil {
-				return s, err
-			}
+		left = again
+		var err error
+		if s.Tallies, err = b.tallies(ctx, p, t); err != nil {
+			return s, err
+		}
+		late := slices.ContainsFunc(s.Tallies, Tally.Contradicts)
+		if len(left) == 0 && (!late || round >= o.Rounds) {
+			return s, nil
+		}
+		if err := o.Sleep(ctx, o.Every); err != nil {
+			return s, err
 		}
 	}
-	return s, nil
 }
 
 // verified enters what a row's reads came to; why is "" when all shows.
