@@ -29,7 +29,12 @@ func TestEveryRelationIsDescribed(t *testing.T) {
 	}
 	defer e.Close()
 	b := &build{engine: e}
-	if err := b.begin(ctx, p, Inputs{}, (&Inputs{}).only(nil, p.reads(nil))); err != nil {
+	none := Inputs{}
+	local, err := none.local(ctx, nil, p.reads(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.begin(ctx, p, none, local); err != nil {
 		t.Fatal(err)
 	}
 	for _, n := range p.order {

@@ -16,12 +16,12 @@ type Inputs struct {
 	Version int64  // of the lake; becomes _lake_version of every mart
 	RunID   string // of the newest run; becomes _run_id of every mart
 
-	// Files are the snapshot's Parquet files by stored table, as absolute paths. A
-	// table without files is empty, with its columns.
+	// Files are the snapshot's Parquet files by stored table, as absolute paths, or as
+	// names that Fetch knows. A table without files is empty, with its columns.
 	Files map[string][]string
 
-	// Fetch, when set, brings the files of what is read to this machine, in place of
-	// Files and of the marts' paths. It is called once, before anything is read.
+	// Fetch, when set, brings the files of what is read to this machine. It is called
+	// once, before anything is read.
 	Fetch func(ctx context.Context, reads []Read) (*Local, error)
 
 	// Coverage is the newest coverage of each tenant's tables.

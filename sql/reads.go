@@ -16,10 +16,14 @@ import (
 // Read is a stored table or a mart that a query or the models read.
 type Read struct {
 	Name string
+	Mart bool
 
 	// Days are the spans of days whose partitions are read, each from its first to
 	// its last day, "2006-01-02"; an empty end is open. Nil is all of the table.
 	Days [][2]string
+
+	// Files are what the inputs name for the table, or the one file of the mart.
+	Files []string
 }
 
 // Has says whether the files of a partition are among what is read.
@@ -41,23 +45,19 @@ type Local struct {
 	Release func() error
 }
 
-// only is the files of what is read among those that are named.
-func (in *Inputs) only(gold map[string]string, reads []Read) *Local {
-	l := &Local{Files: map[string][]string{}, Gold: map[string]string{}}
-	for _, r := range reads {
-		if path, ok := gold[r.Name]; ok {
-			l.Gold[r.Name] = path
-		} else {
-			l.Files[r.Name] = in.Files[r.Name]
-		}
-	}
-	return l
-}
-
 // local finds the files of what is read, or has them fetched.
 func (in *Inputs) local(ctx context.Context, gold map[string]string, reads []Read) (*Local, error) {
+	l := &Local{Files: map[string][]string{}, Gold: map[string]string{}}
+	for i := range reads {
+		name := reads[i].Name
+		if path, ok := gold[name]; ok {
+			reads[i].Mart, reads[i].Files, l.Gold[name] = true, []string{path}, path
+		} else {
+			reads[i].Files, l.Files[name] = in.Files[name], in.Files[name]
+		}
+	}
 	if in.Fetch == nil {
-		return in.only(gold, reads), nil
+		return l, nil
 	}
 	return in.Fetch(ctx, reads)
 }

@@ -233,6 +233,7 @@ func TestABuildFetchesWhatModelsRead(t *testing.T) {
 	var read []Read
 	var released int
 	in := fetching(files, &read, &released)
+	in.Files = map[string][]string{"graph_users": {"users-1", "users-2"}}
 	in.Version, in.RunID, in.Coverage = 3, "run", coverageOf(t, []string{word("t1")}, nil)
 	err := Preview(t.Context(), in, "stg_users", "select count(*) from stg_users", Options{}, func(r *Rows) error {
 		for row, err := range r.All() {
@@ -245,7 +246,7 @@ func TestABuildFetchesWhatModelsRead(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil || released != 1 || !cmp.Equal(read, []Read{{Name: "graph_users"}}) {
+	if err != nil || released != 1 || !cmp.Equal(read, []Read{{Name: "graph_users", Files: []string{"users-1", "users-2"}}}) {
 		t.Errorf("error %v, read %v, released %d times", err, read, released)
 	}
 	p, err := load(Project(), nil)

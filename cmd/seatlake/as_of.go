@@ -74,20 +74,16 @@ func (a *app) openMoment(ctx context.Context, cfg *Config, lk *lake.Lake, m mome
 	if err != nil {
 		return nil, err
 	}
-	o := &opened{gold: map[string]string{}}
-	if o.inputs, err = inputs(ctx, cfg, snapshot); err != nil {
-		return nil, err
-	}
 	if m.about == "" {
 		gold, err := lk.Gold(snapshot.Version)
 		if err == nil {
-			o.gold, err = martFiles(ctx, gold)
-			return o, err
+			return openedOf(cfg, lk, snapshot, gold), nil
 		}
 		if !errors.Is(err, lake.ErrNoGold) {
 			return nil, err
 		}
 	}
+	o := openedOf(cfg, lk, snapshot, nil)
 	return o, o.make(ctx, cfg, lk, a.now, "")
 }
 

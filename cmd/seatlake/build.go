@@ -64,10 +64,7 @@ func (a *app) buildInto(ctx context.Context, cfg *Config, lk *lake.Lake, m momen
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	o := &opened{gold: map[string]string{}}
-	if o.inputs, err = inputs(ctx, cfg, snapshot); err != nil {
-		return err
-	}
+	o := openedOf(cfg, lk, snapshot, nil)
 	if err := o.make(ctx, cfg, lk, a.now, dir); err != nil {
 		return err
 	}
@@ -104,10 +101,7 @@ func (a *app) buildVersion(ctx context.Context, cfg *Config, lk *lake.Lake, vers
 	if err != nil {
 		return failed(err)
 	}
-	in, err := inputs(ctx, cfg, snapshot)
-	if err != nil {
-		return failed(err)
-	}
+	in := openedOf(cfg, lk, snapshot, nil).inputs
 	if err := cfg.completeRules(ctx, lk, &in); err != nil {
 		return failed(err)
 	}
@@ -153,16 +147,10 @@ func firstFault(n sql.NodeResult) string {
 	return strings.Join(cells, ", ")
 }
 
-// inputs are what the models read: the files of one snapshot, its coverage, and
-// the configured rules.
-func inputs(ctx context.Context, cfg *Config, s *lake.Snapshot) (sql.Inputs, error) {
+// inputs are what the models read of one snapshot: its coverage, and the configured
+// rules. openedOf adds its files.
+func inputs(cfg *Config, s *lake.Snapshot) sql.Inputs {
 	in := sql.Inputs{Version: int64(s.Version), RunID: s.RunID, Files: map[string][]string{}, Seeds: cfg.Seeds(), Vars: cfg.Vars()}
-	for table := range s.Files {
-		var err error
-		if in.Files[table], err = s.Local(ctx, table); err != nil {
-			return in, err
-		}
-	}
 	for _, c := range s.Coverage {
 		in.Coverage = append(in.Coverage, sql.CoverageRow{
 			TenantID: c.TenantID, TenantName: c.Tenant, Table: c.Table, State: string(c.State), Reason: c.Reason,
@@ -170,17 +158,5 @@ func inputs(ctx context.Context, cfg *Config, s *lake.Snapshot) (sql.Inputs, err
 			RunID: c.RunID, SnapshotDate: c.SnapshotDate,
 		})
 	}
-	return in, nil
-}
-
-// martFiles is the files of a version's marts, by their names.
-func martFiles(ctx context.Context, g *lake.Gold) (map[string]string, error) {
-	files := map[string]string{}
-	for _, mart := range g.Marts() {
-		var err error
-		if files[mart], err = g.Local(ctx, mart); err != nil {
-			return nil, err
-		}
-	}
-	return files, nil
+	return in
 }

@@ -88,7 +88,8 @@ func (a *app) diff(ctx context.Context, mart string, c comparison) (err error) {
 	if err != nil {
 		return err
 	}
-	gold := map[string]string{}
+	both := &opened{gold: map[string]string{}, files: newStored(lk)}
+	both.inputs.Fetch = both.files.fetch
 	var versions []int64
 	for side, at := range map[string]string{"before": c.from, "after": c.to} {
 		s, err := a.openMoment(ctx, cfg, lk, moment{asOf: at})
@@ -98,10 +99,11 @@ func (a *app) diff(ctx context.Context, mart string, c comparison) (err error) {
 		defer func() { err = errors.Join(err, s.close()) }()
 		for _, name := range []string{mart, "users", "license_positions"} {
 			if path, ok := s.gold[name]; ok {
-				gold[side+"_"+name] = path
+				both.gold[side+"_"+name] = path
 			}
 		}
-		if gold[side+"_"+mart] == "" {
+		both.files.add(s.files)
+		if both.gold[side+"_"+mart] == "" {
 			return fmt.Errorf("version %d has no mart %s: an older program published it; `seatlake build --as-of %[1]d` makes it again", s.inputs.Version, mart)
 		}
 		versions = append(versions, s.inputs.Version)
@@ -109,11 +111,11 @@ func (a *app) diff(ctx context.Context, mart string, c comparison) (err error) {
 	if versions[0] == versions[1] {
 		fmt.Fprintf(a.err, "both are version %d\n", versions[0])
 	}
-	query, err := c.query(ctx, mart, key, gold)
+	query, err := c.query(ctx, mart, key, both)
 	if err != nil {
 		return err
 	}
-	return a.print(ctx, &opened{gold: gold}, query, c.reading)
+	return a.print(ctx, both, query, c.reading)
 }
 
 // martKey is the columns that identify a row of a mart.
@@ -131,8 +133,8 @@ func martKey(mart string) ([]string, error) {
 }
 
 // query is the SELECT that compares the two files of the mart.
-func (c *comparison) query(ctx context.Context, mart string, key []string, gold map[string]string) (string, error) {
-	columns, err := c.compared(ctx, mart, key, gold)
+func (c *comparison) query(ctx context.Context, mart string, key []string, both *opened) (string, error) {
+	columns, err := c.compared(ctx, mart, key, both)
 	if err != nil {
 		return "", err
 	}
@@ -156,7 +158,7 @@ func (c *comparison) query(ctx context.Context, mart string, key []string, gold 
 	side := func(name string) string {
 		return fmt.Sprintf("(select *, true as _is_there, coalesce((%s), false) as _is_wanted from %s)", where, quoted(name+"_"+mart))
 	}
-	names, labels := c.labels(key, gold)
+	names, labels := c.labels(key, both.gold)
 	unchanged := "list_value({'name': cast(null as varchar), 'was': cast(null as varchar), 'now': cast(null as varchar)})"
 	if c.values {
 		unchanged = "_all"
@@ -218,10 +220,10 @@ func (c *comparison) labels(key []string, gold map[string]string) (columns []str
 
 // compared are the columns that both files have and the flags ask for, in the mart's
 // order.
-func (c *comparison) compared(ctx context.Context, mart string, key []string, gold map[string]string) ([]string, error) {
+func (c *comparison) compared(ctx context.Context, mart string, key []string, both *opened) ([]string, error) {
 	has := map[string][]string{}
 	for _, side := range []string{"before", "after"} {
-		err := sql.Query(ctx, sql.Inputs{}, gold, "select * from "+quoted(side+"_"+mart)+" limit 0", func(r *sql.Rows) error {
+		err := sql.Query(ctx, both.inputs, both.gold, "select * from "+quoted(side+"_"+mart)+" limit 0", func(r *sql.Rows) error {
 			for _, column := range r.Columns {
 				has[side] = append(has[side], column.Name)
 			}

@@ -184,12 +184,8 @@ func (d *delivery) openMarts(ctx context.Context, cfg *Config) (err error) {
 	if newest.Version > snapshot.Version {
 		d.gaps = append(d.gaps, fmt.Sprintf("the marts are of version %d, and the lake is at version %d: bring them up to it with `seatlake build`", snapshot.Version, newest.Version))
 	}
-	d.marts, d.opened = goldOf{gold.Version, gold.RunID}, new(opened)
-	if d.opened.inputs, err = inputs(ctx, cfg, snapshot); err != nil {
-		return err
-	}
-	d.opened.gold, err = martFiles(ctx, gold)
-	return err
+	d.marts, d.opened = goldOf{gold.Version, gold.RunID}, openedOf(cfg, d.lake, snapshot, gold)
+	return nil
 }
 
 // findTenants finds the chosen tenant in the marts, or makes it a gap that a

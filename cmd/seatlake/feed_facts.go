@@ -122,7 +122,7 @@ func (d *delivery) installations(ctx context.Context, f *feed.Facts) error {
 // read gives each row of a query to fn, of the chosen tenant or of all; the first
 // column is its id. marts are those that the query names.
 func (d *delivery) read(ctx context.Context, query string, marts []string, fn func(factRow)) error {
-	o := &opened{inputs: sql.Inputs{Version: d.opened.inputs.Version, RunID: d.opened.inputs.RunID}, gold: map[string]string{}}
+	o := &opened{inputs: sql.Inputs{Version: d.opened.inputs.Version, RunID: d.opened.inputs.RunID, Fetch: d.opened.inputs.Fetch}, gold: map[string]string{}}
 	for _, mart := range marts {
 		path, ok := d.opened.gold[mart]
 		if !ok {

@@ -164,10 +164,7 @@ func (a *app) tellPeople(ctx context.Context, file *inventory.File, tenant strin
 	if err != nil {
 		return usage("--%w", err)
 	}
-	in, err := inputs(ctx, cfg, snapshot)
-	if err != nil {
-		return err
-	}
+	in := openedOf(cfg, lk, snapshot, nil).inputs
 	i := slices.IndexFunc(in.Coverage, func(c sql.CoverageRow) bool {
 		return strings.EqualFold(c.TenantName, name) && c.Table == schemas.GraphUsers.Name
 	})

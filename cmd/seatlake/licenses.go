@@ -205,11 +205,11 @@ func (e licensesEdit) compare(ctx context.Context, lk *lake.Lake, before, after 
 		return err
 	}
 	defer os.RemoveAll(dir)
-	was, err := e.build(ctx, snapshot, before, dir, "before")
+	was, err := e.build(ctx, lk, snapshot, before, dir, "before")
 	if err != nil {
 		return err
 	}
-	is, err := e.build(ctx, snapshot, after, dir, "after")
+	is, err := e.build(ctx, lk, snapshot, after, dir, "after")
 	if err != nil {
 		return err
 	}
@@ -234,20 +234,16 @@ func (e licensesEdit) compare(ctx context.Context, lk *lake.Lake, before, after 
 }
 
 // build builds the marts of a snapshot as a configuration has them.
-func (e licensesEdit) build(ctx context.Context, snapshot *lake.Snapshot, cfg *Config, dir, name string) (*opened, error) {
+func (e licensesEdit) build(ctx context.Context, lk *lake.Lake, snapshot *lake.Snapshot, cfg *Config, dir, name string) (*opened, error) {
 	marts := filepath.Join(dir, name)
 	if err := os.Mkdir(marts, 0o700); err != nil {
 		return nil, err
 	}
-	in, err := inputs(ctx, cfg, snapshot)
-	if err != nil {
-		return nil, err
-	}
-	result, err := sql.Build(ctx, in, marts, sql.Options{MemoryLimit: cfg.DuckDB.MemoryLimit, Threads: cfg.DuckDB.Threads, TempDir: dir})
+	o := openedOf(cfg, lk, snapshot, nil)
+	result, err := sql.Build(ctx, o.inputs, marts, sql.Options{MemoryLimit: cfg.DuckDB.MemoryLimit, Threads: cfg.DuckDB.Threads, TempDir: dir})
 	if err != nil {
 		return nil, fmt.Errorf("build of version %d: %w", snapshot.Version, err)
 	}
-	o := &opened{inputs: in, gold: map[string]string{}}
 	for _, m := range result.Marts {
 		o.gold[m.Name] = m.Path
 	}

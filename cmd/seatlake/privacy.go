@@ -58,7 +58,7 @@ func newestUsers(ctx context.Context, in sql.Inputs, key *seal.Key) ([]person, e
 	if len(days) == 0 {
 		return nil, nil
 	}
-	only := &opened{inputs: sql.Inputs{Version: in.Version, RunID: in.RunID, Files: map[string][]string{schemas.GraphUsers.Name: in.Files[schemas.GraphUsers.Name]}}}
+	only := &opened{inputs: sql.Inputs{Version: in.Version, RunID: in.RunID, Fetch: in.Fetch, Files: map[string][]string{schemas.GraphUsers.Name: in.Files[schemas.GraphUsers.Name]}}}
 	rows, err := only.values(ctx, `select cast(id as varchar), user_principal_name from graph_users
 		where cast(tenant_id as varchar) || ' ' || cast(snapshot_date as varchar) in (`+strings.Join(days, ", ")+`)`)
 	if err != nil {

@@ -146,6 +146,7 @@ func martNames() []string {
 type opened struct {
 	inputs sql.Inputs
 	gold   map[string]string // mart -> Parquet file
+	files  *stored           // that inputs and gold name
 	made   string            // directory of marts made for this reading; empty when they are published ones
 }
 
@@ -155,26 +156,18 @@ func openReading(ctx context.Context, cfg *Config, lk *lake.Lake) (*opened, erro
 	if err != nil {
 		return nil, err
 	}
-	o := &opened{gold: map[string]string{}}
-	if o.inputs, err = inputs(ctx, cfg, snapshot); err != nil {
-		return nil, err
-	}
 	gold, err := lk.Gold(0)
-	switch {
-	case errors.Is(err, lake.ErrNoGold):
-	case err != nil:
+	if err != nil && !errors.Is(err, lake.ErrNoGold) {
 		return nil, err
-	default:
-		o.gold, err = martFiles(ctx, gold)
 	}
-	return o, err
+	return openedOf(cfg, lk, snapshot, gold), nil
 }
 
 // only is a mart by itself, without the tables and marts that would have to be
 // opened beside it.
 func (o *opened) only(mart string) *opened {
 	return &opened{
-		inputs: sql.Inputs{Version: o.inputs.Version, RunID: o.inputs.RunID},
+		inputs: sql.Inputs{Version: o.inputs.Version, RunID: o.inputs.RunID, Fetch: o.inputs.Fetch},
 		gold:   map[string]string{mart: o.gold[mart]},
 	}
 }

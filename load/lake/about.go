@@ -52,6 +52,6 @@ func (l *Lake) About(ctx context.Context, v pipeline.Version, day time.Time) (*S
 	}
 	return &Snapshot{
 		Version: snapshot.Version, RunID: newest.Run.ID, Ended: newest.Ended, Notices: newest.Notices,
-		Files: files, Coverage: facts.covered(), State: facts.state(), store: l.store,
+		Files: files, Coverage: facts.covered(), State: facts.state(),
 	}, nil
 }

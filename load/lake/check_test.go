@@ -40,8 +40,8 @@ func TestCheck(t *testing.T) {
 			t.Errorf("Check = %v, %v", found, err)
 		}
 	})
-	live := func(l *Lake) string { return paths(t, snapshot(t, l, 0), "graph_service_plans")[0] }
-	old := func(l *Lake) string { return paths(t, snapshot(t, l, 1), "graph_service_plans")[0] }
+	live := func(l *Lake) string { return paths(t, l, snapshot(t, l, 0), "graph_service_plans")[0] }
+	old := func(l *Lake) string { return paths(t, l, snapshot(t, l, 1), "graph_service_plans")[0] }
 	flip := func(name string) {
 		body, err := os.ReadFile(name)
 		if err != nil {

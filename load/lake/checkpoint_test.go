@@ -72,7 +72,6 @@ func grow(t testing.TB, l *Lake, random *rand.Rand, versions, tables int) {
 func answers(t testing.TB, l *Lake, v pipeline.Version) string {
 	t.Helper()
 	s := snapshot(t, l, v)
-	s.store = nil
 	asOf, err := l.AsOf(t.Context(), s.Ended)
 	if err != nil {
 		t.Fatal(err)

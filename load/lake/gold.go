@@ -29,8 +29,6 @@ type Gold struct {
 	Version pipeline.Version `json:"version"`
 	RunID   string           `json:"run_id"`
 	Files   []GoldFile       `json:"files"` // sorted by mart
-
-	store *store
 }
 
 // GoldFile is one mart of one version.
@@ -40,30 +38,6 @@ type GoldFile struct {
 	Rows   int64  `json:"rows"`
 	Size   int64  `json:"size"` // bytes
 	SHA256 string `json:"sha256"`
-}
-
-// Marts is the names of the marts, sorted.
-func (g *Gold) Marts() []string {
-	names := make([]string, len(g.Files))
-	for i, f := range g.Files {
-		names[i] = f.Mart
-	}
-	return names
-}
-
-// Local gives the path, on this machine, of a mart's file, as Snapshot.Local does of
-// a table's files.
-func (g *Gold) Local(ctx context.Context, mart string) (string, error) {
-	i := slices.IndexFunc(g.Files, func(f GoldFile) bool { return f.Mart == mart })
-	if i < 0 {
-		return "", fmt.Errorf("version %d has no mart %s", g.Version, mart)
-	}
-	f := g.Files[i]
-	at, err := g.store.local(ctx, f.Path, f.Size, f.SHA256)
-	if err != nil {
-		return "", fmt.Errorf("mart %s: %w", mart, err)
-	}
-	return at, nil
 }
 
 const (
@@ -86,7 +60,7 @@ var ErrNoGold = errors.New("no marts: run `seatlake build`")
 // marts of a version. They become the current ones unless a newer version's are.
 // It waits for another process that publishes. The directory stays the caller's.
 func (l *Lake) PublishGold(ctx context.Context, v pipeline.Version, runID, from string) (*Gold, error) {
-	g := &Gold{Format: Format, Version: v, RunID: runID, store: l.store}
+	g := &Gold{Format: Format, Version: v, RunID: runID}
 	if v < 1 || !runForm.MatchString(runID) {
 		return nil, fmt.Errorf("publish gold: version %d of run %q is not one", v, runID)
 	}
@@ -270,7 +244,7 @@ func (l *Lake) readGold(name string) (*Gold, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gold{store: l.store}
+	g := new(Gold)
 	err = json.Unmarshal(body, g)
 	if err == nil {
 		err = g.check()

@@ -46,6 +46,9 @@ const Format = 1
 
 // Lake is a lake in a directory. It may be used by several goroutines.
 type Lake struct {
+	// Mirroring is for lakes in buckets. It is set before the lake is used.
+	Mirroring Mirroring
+
 	store    *store
 	id       string
 	sealedBy string

@@ -412,12 +412,20 @@ func snapshot(t testing.TB, l *Lake, v pipeline.Version) *Snapshot {
 	return s
 }
 
-// paths is the files of a table on this machine.
-func paths(t testing.TB, s *Snapshot, table string) []string {
+// paths is the files of a table on this machine, which are there for the test.
+func paths(t testing.TB, l *Lake, s *Snapshot, table string) (at []string) {
 	t.Helper()
-	at, err := s.Local(t.Context(), table)
+	copies, err := l.Fetch(t.Context(), Wanted(s.Files[table]))
 	if err != nil {
 		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := copies.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, f := range s.Files[table] {
+		at = append(at, copies.Path(f.Path))
 	}
 	return at
 }
@@ -498,7 +506,7 @@ func TestReplay(t *testing.T) {
 		if len(files) != 1 {
 			t.Fatalf("the table has %d live files, want 1", len(files))
 		}
-		return paths(t, s, "graph_service_plans")[0], files[0].Rows
+		return paths(t, l, s, "graph_service_plans")[0], files[0].Rows
 	}
 
 	t.Run("a replay that gives the same files commits nothing", func(t *testing.T) {

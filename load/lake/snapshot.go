@@ -27,8 +27,6 @@ type Snapshot struct {
 
 	// State is the newest cursors: by tenant id, then by source.
 	State map[string]map[string]json.RawMessage
-
-	store *store
 }
 
 // TenantCoverage is the coverage of a table by a tenant's newest run that read it.
@@ -77,7 +75,7 @@ func (l *Lake) Snapshot(ctx context.Context, v pipeline.Version) (*Snapshot, err
 	}
 	return &Snapshot{
 		Version: last.Version, RunID: last.Run.ID, Ended: last.Ended, Notices: last.Notices,
-		Files: s.byTable(), Coverage: s.covered(), State: s.state(), store: l.store,
+		Files: s.byTable(), Coverage: s.covered(), State: s.state(),
 	}, nil
 }
 
@@ -109,21 +107,6 @@ func (l *Lake) at(ctx context.Context, s **state, v pipeline.Version) (*entry, e
 	}
 	n := len(l.log.entries) - int(l.log.version()-v)
 	return l.log.entries[n-1], nil
-}
-
-// Local gives the paths, on this machine, of a table's live files, in the order of
-// Files: those of the lake's directory, or copies of what is in its bucket, fetched
-// and compared with the hash in the log when they are not there yet. The files are
-// the lake's: nobody changes them.
-func (s *Snapshot) Local(ctx context.Context, table string) ([]string, error) {
-	paths := make([]string, len(s.Files[table]))
-	for i, f := range s.Files[table] {
-		var err error
-		if paths[i], err = s.store.local(ctx, f.Path, f.Size, f.SHA256); err != nil {
-			return nil, fmt.Errorf("table %s: %w", table, err)
-		}
-	}
-	return paths, nil
 }
 
 // Commits is the lake's commits, oldest first.
