@@ -183,8 +183,14 @@ func survives(process func() bool) (ok bool) {
 	return process()
 }
 
+// fataler is a test, or a draw of one.
+type fataler interface {
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // agrees compares the ledger with the tenant: what it says was taken is what is gone.
-func (d *desk) agrees(rt *rapid.T, f *fake, sealed *SealedPlan, before map[string][]Assignment) {
+func (d *desk) agrees(rt fataler, f *fake, sealed *SealedPlan, before map[string][]Assignment) {
 	b := d.open("audit")
 	defer b.Close()
 	state, _ := b.Plan(sealed.ID)
@@ -216,7 +222,7 @@ func (d *desk) agrees(rt *rapid.T, f *fake, sealed *SealedPlan, before map[strin
 }
 
 // publishes commits the ledger and verifies it against the lake.
-func (d *desk) publishes(rt *rapid.T) {
+func (d *desk) publishes(rt fataler) {
 	b := d.open("publish")
 	defer b.Close()
 	if _, err := b.Publish(d.t.Context()); err != nil {
