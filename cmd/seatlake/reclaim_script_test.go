@@ -1,9 +1,12 @@
 package main
 
 import (
+	"encoding/csv"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -65,4 +68,39 @@ func cmdTenant(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		ts.Fatalf("tenant %s is not known", args[0])
 	}
+}
+
+// cmdSpreadsheet writes a CSV as a spreadsheet of another country does, after somebody
+// has written into some cells: semicolons, a byte order mark, line breaks of Windows,
+// the columns the other way round, one that is new, and a row that is empty.
+//
+//	spreadsheet IN OUT [ROW:COLUMN=VALUE]...
+func cmdSpreadsheet(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: spreadsheet IN OUT [ROW:COLUMN=VALUE]...")
+	}
+	rows, err := csv.NewReader(strings.NewReader(ts.ReadFile(args[0]))).ReadAll()
+	ts.Check(err)
+	for _, edit := range args[2:] {
+		at, value, _ := strings.Cut(edit, "=")
+		row, column, _ := strings.Cut(at, ":")
+		n, err := strconv.Atoi(row)
+		ts.Check(err)
+		i := slices.Index(rows[0], column)
+		if i < 0 || n >= len(rows) {
+			ts.Fatalf("%s has no cell %s", args[0], at)
+		}
+		rows[n][i] = value
+	}
+	for n := range rows {
+		rows[n] = append(rows[n], []string{"Seen by", "", "", "Otto"}[min(n, 3)])
+		slices.Reverse(rows[n])
+	}
+	rows = append(rows, make([]string, len(rows[0])))
+	var b strings.Builder
+	b.WriteString("\ufeff")
+	out := csv.NewWriter(&b)
+	out.Comma, out.UseCRLF = ';', true
+	ts.Check(out.WriteAll(rows))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(b.String()), 0o600))
 }

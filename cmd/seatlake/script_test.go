@@ -44,6 +44,8 @@ func TestScript(t *testing.T) {
 			"same":   cmdSame,
 			"count":  cmdCount,
 			"tenant": cmdTenant,
+
+			"spreadsheet": cmdSpreadsheet,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SEATLAKE_CLIENT_SECRET", "")

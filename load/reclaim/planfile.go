@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // planColumns are the columns of a plan's CSV. A person may remove rows and write into
@@ -199,6 +200,11 @@ func (r tableRow) get(name string) string {
 
 func readTable(body []byte, needs ...string) (*table, error) {
 	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+	for n, line := range bytes.Split(body, []byte("\n")) {
+		if !utf8.Valid(line) {
+			return nil, fmt.Errorf("line %d: it is not UTF-8: have the spreadsheet save the file as CSV UTF-8", n+1)
+		}
+	}
 	first, _, _ := bytes.Cut(body, []byte("\n"))
 	in := csv.NewReader(bytes.NewReader(body))
 	in.FieldsPerRecord, in.LazyQuotes = -1, true
