@@ -95,7 +95,7 @@ func (g *Gold) publish(ctx context.Context, l *Lake, s *scratch, from string) er
 	if current != nil && current.Version > g.Version {
 		return nil
 	}
-	if err := g.spread(ctx, l, s); err != nil {
+	if err := g.spread(ctx, l, s, from); err != nil {
 		return err
 	}
 	if err := s.put(currentName, list); err != nil {
@@ -166,10 +166,12 @@ func (g *Gold) stand(l *Lake, s *scratch, dir string, list []byte) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	if err := l.store.remove(at + ".json"); err != nil {
-		return err
+	if err == nil {
+		if err := l.store.remove(at + ".json"); err != nil {
+			return err
+		}
 	}
-	if err := l.store.rename(at, s.temp()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.discard(at, ""); err != nil {
 		return err
 	}
 	if err := l.store.rename(dir, at); err != nil {
@@ -183,17 +185,24 @@ func (g *Gold) stand(l *Lake, s *scratch, dir string, list []byte) error {
 
 // goldStands says that the listed files are there with their sizes.
 func (l *Lake) goldStands(g *Gold) bool {
-	for _, f := range g.Files {
-		if info, err := l.store.stat(f.Path); err != nil || info.Size() != f.Size {
-			return false
+	sizes := map[string]int64{}
+	err := l.store.walk(goldPath(g.Version), func(name string, e fs.DirEntry) error {
+		info, err := e.Info()
+		if err == nil {
+			sizes[name] = info.Size()
 		}
-	}
-	return true
+		return err
+	})
+	return err == nil && !slices.ContainsFunc(g.Files, func(f GoldFile) bool {
+		size, there := sizes[f.Path]
+		return !there || size != f.Size
+	})
 }
 
 // spread replaces the current marts one by one, in the order of their names, and
-// removes those that the version does not have.
-func (g *Gold) spread(ctx context.Context, l *Lake, s *scratch) error {
+// removes those that the version does not have. It takes them from where they were
+// built, as they were listed.
+func (g *Gold) spread(ctx context.Context, l *Lake, s *scratch, from string) error {
 	fresh := map[string]bool{}
 	for _, f := range g.Files {
 		if err := ctx.Err(); err != nil {
@@ -201,8 +210,12 @@ func (g *Gold) spread(ctx context.Context, l *Lake, s *scratch) error {
 		}
 		fresh[f.Mart+".parquet"] = true
 		temp := s.temp()
-		if _, err := s.copyIn(l.store.path(f.Path), temp); err != nil {
+		copied, err := s.copyIn(filepath.Join(from, f.Mart+".parquet"), temp)
+		if err != nil {
 			return err
+		}
+		if copied.sha256() != f.SHA256 {
+			return fmt.Errorf("mart %s was changed while it was published: build again", f.Mart)
 		}
 		if err := l.store.rename(temp, currentDir+"/"+f.Mart+".parquet"); err != nil {
 			return err
@@ -305,7 +318,7 @@ func (l *Lake) pruneGold(s *scratch) error {
 		if err := l.store.remove(goldPath(v) + ".json"); err != nil {
 			return err
 		}
-		if err := l.store.rename(goldPath(v), s.temp()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := s.discard(goldPath(v), ""); err != nil {
 			return err
 		}
 	}

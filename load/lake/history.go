@@ -91,11 +91,11 @@ func (g *log) upTo(v pipeline.Version) (*state, error) {
 // read reads what came behind the newest version that was read. The first time it
 // begins at the newest checkpoint that the log itself vouches for.
 func (l *Lake) read(ctx context.Context) error {
-	head, err := l.newest()
+	known := l.log.version()
+	head, err := l.newest(known)
 	if err != nil {
 		return err
 	}
-	known := l.log.version()
 	if head < known {
 		return fmt.Errorf("the log in %s ends at version %d, and %d was there before: restore %s from a backup",
 			l.store.path(logDir), head, known, l.store.path(entryName(known)))
@@ -123,14 +123,12 @@ func (l *Lake) fromCheckpoint(ctx context.Context, head pipeline.Version) (*log,
 	fresh, bodies := new(log), map[pipeline.Version][]byte{}
 	tried := map[checkpointMark]bool{}
 	for v := head; v > 0 && (fresh.base == nil || v > fresh.base.version); v-- {
-		if err := ctx.Err(); err != nil {
-			return nil, nil, err
+		if bodies[v] == nil {
+			if err := l.readBodies(ctx, bodies, max(1, v-checkpointEvery), v); err != nil {
+				return nil, nil, err
+			}
 		}
-		body, err := l.store.read(entryName(v))
-		if err != nil {
-			return nil, nil, err
-		}
-		bodies[v] = body
+		body := bodies[v]
 		if fresh.base != nil || !bytes.Contains(body, []byte(`"checkpoint"`)) {
 			continue
 		}
@@ -148,17 +146,39 @@ func (l *Lake) fromCheckpoint(ctx context.Context, head pipeline.Version) (*log,
 	return fresh, bodies, nil
 }
 
+// readBodies reads the log objects of some versions: of a bucket several at once, of a
+// directory the last alone.
+func (l *Lake) readBodies(ctx context.Context, bodies map[pipeline.Version][]byte, from, to pipeline.Version) error {
+	if l.store.bucket == nil {
+		from = to
+	}
+	var names []string
+	for v := from; v <= to; v++ {
+		names = append(names, entryName(v))
+	}
+	read, err := l.store.readAll(ctx, names)
+	for i, body := range read {
+		bodies[from+pipeline.Version(i)] = body
+	}
+	return err
+}
+
 // readTo reads the log objects behind those that g has, to a version.
 func (l *Lake) readTo(ctx context.Context, g *log, to pipeline.Version) error {
+	const atOnce = 256 // bounds what is held before it is decoded
+	bodies := map[pipeline.Version][]byte{}
 	for v := g.version() + 1; v <= to; v++ {
-		if err := ctx.Err(); err != nil {
-			return err
+		if bodies[v] == nil {
+			clear(bodies)
+			last := v
+			if l.store.bucket != nil {
+				last = min(to, v+atOnce)
+			}
+			if err := l.readBodies(ctx, bodies, v, last); err != nil {
+				return err
+			}
 		}
-		body, err := l.store.read(entryName(v))
-		if err != nil {
-			return err
-		}
-		if err := l.take(g, v, body); err != nil {
+		if err := l.take(g, v, bodies[v]); err != nil {
 			return err
 		}
 		if said := g.entries[len(g.entries)-1].Checkpoint; said != nil {
@@ -182,14 +202,11 @@ func (l *Lake) take(g *log, v pipeline.Version, body []byte) error {
 // checkpoint of that state before, for the entry to vouch for. The error of a version
 // that another process took is fs.ErrExist.
 func (l *Lake) append(t *scratch, before *state, e *entry) error {
-	if before.version > 0 {
-		body, err := l.store.read(entryName(e.Parent))
-		if err != nil {
-			return err
-		}
-		e.ParentSHA256 = hashOf(body)
+	sum, err := l.sumOf(before.version)
+	if err != nil {
+		return err
 	}
-	var err error
+	e.ParentSHA256 = sum
 	if e.Checkpoint, err = l.checkpointFor(t, before, e.ParentSHA256); err != nil {
 		return fmt.Errorf("checkpoint of version %d: %w", before.version, err)
 	}
@@ -202,6 +219,21 @@ func (l *Lake) append(t *scratch, before *state, e *entry) error {
 		return fmt.Errorf("commit of run %s: %w", e.Run.ID, err)
 	}
 	return t.putNew(entryName(e.Version), body)
+}
+
+// sumOf is the SHA-256 of a version's log object; empty for none.
+func (l *Lake) sumOf(v pipeline.Version) (string, error) {
+	if v == 0 {
+		return "", nil
+	}
+	l.log.mu.Lock()
+	known, sum := l.log.version(), l.log.sum
+	l.log.mu.Unlock()
+	if known == v {
+		return sum, nil
+	}
+	body, err := l.store.read(entryName(v))
+	return hashOf(body), err
 }
 
 // live is a data file of a snapshot.

@@ -23,8 +23,13 @@ const (
 
 // Keeper keeps the pages of one run below raw/. It holds the run's lock, so that
 // no other process takes the run up; the caller closes it.
+//
+// Pages of a lake in a bucket are kept in the work directory, where nothing slow
+// stands between two requests, and put into the bucket when their source has ended.
+// They stay in the work directory until the run is committed, to be taken up there.
 type Keeper struct {
-	store *store
+	lake  *Lake
+	store *store // of the directory with the pages
 	run   pipeline.Run
 	lock  *os.File
 	kept  map[string]*keptSource // by an earlier process
@@ -54,39 +59,55 @@ func (l *Lake) Keeper(run pipeline.Run) (*Keeper, error) {
 
 // hold takes the lock of a run. Its error is errHeld when another process has it.
 func (l *Lake) hold(run pipeline.Run) (*Keeper, error) {
-	if err := l.store.mkdir(rawPath(run)); err != nil {
+	work := l.store.work()
+	if err := work.mkdir(rawPath(run)); err != nil {
 		return nil, err
 	}
-	lock, err := l.store.acquire(rawPath(run, lockName), os.O_CREATE)
+	lock, err := work.acquire(rawPath(run, lockName), os.O_CREATE)
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w", run.ID, err)
 	}
-	return &Keeper{store: l.store, run: run, lock: lock}, nil
+	return &Keeper{lake: l, store: work, run: run, lock: lock}, nil
 }
 
-// announce writes run.json.
+// announce writes run.json, into the bucket as well.
 func (l *Lake) announce(run pipeline.Run, body []byte) error {
-	s, err := l.store.scratch(run.ID)
+	stores := []*store{l.store.work()}
+	if l.store.bucket != nil {
+		stores = append(stores, l.store)
+	}
+	for _, s := range stores {
+		if err := s.announce(run, body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *store) announce(run pipeline.Run, body []byte) error {
+	name := rawPath(run, runName)
+	t, err := s.scratch(run.ID)
 	if err != nil {
 		return err
 	}
-	err = s.putNew(rawPath(run, runName), body)
+	err = t.putNew(name, body)
 	if errors.Is(err, fs.ErrExist) {
 		var there []byte
-		there, err = l.store.read(rawPath(run, runName))
+		there, err = s.read(name)
 		if err == nil && !bytes.Equal(there, body) {
-			err = fmt.Errorf("%s is of another run with the same id %s: start a new run", l.store.path(rawPath(run, runName)), run.ID)
+			err = fmt.Errorf("%s is of another run with the same id %s: start a new run", s.path(name), run.ID)
 		}
 	}
-	return errors.Join(err, s.remove())
+	return errors.Join(err, t.remove())
 }
 
 // Run is the run whose pages are kept.
 func (k *Keeper) Run() pipeline.Run { return k.run }
 
-// Close gives the run's lock back.
+// Close gives the run's lock back. Of a lake in a bucket it clears the work directory
+// of a run that was committed.
 func (k *Keeper) Close() error {
-	return errors.Join(k.store.remove(rawPath(k.run, lockName)), k.lock.Close())
+	return errors.Join(k.clear(), k.store.remove(rawPath(k.run, lockName)), k.lock.Close())
 }
 
 // Keep writes each page and its line in the list before it yields it, and the
@@ -95,7 +116,7 @@ func (k *Keeper) Close() error {
 // hashes. Pages that the earlier process kept are not written again.
 func (k *Keeper) Keep(ctx context.Context, source string, pages pipeline.Pages) pipeline.Pages {
 	if kept := k.kept[source]; kept != nil && kept.whole {
-		return pages
+		return k.shipped(ctx, source, pages)
 	}
 	return func(yield func(*pipeline.Page, error) bool) {
 		s := &keeping{Keeper: k, dir: rawPath(k.run, source), at: &index{Format: Format, Source: source, Pages: []keptPage{}}}
@@ -132,7 +153,7 @@ func (k *Keeper) Keep(ctx context.Context, source string, pages pipeline.Pages) 
 				return
 			}
 		}
-		if err := s.end(); err != nil {
+		if err := s.end(ctx); err != nil {
 			yield(nil, fmt.Errorf("keep pages: %w", err))
 			return
 		}
@@ -246,7 +267,7 @@ func extension(source string) string {
 }
 
 // end makes the pages durable, then lists them in the index.
-func (s *keeping) end() error {
+func (s *keeping) end(ctx context.Context) error {
 	for _, p := range s.at.Pages {
 		if err := s.store.syncFile(s.dir + "/" + p.Name); err != nil {
 			return err
@@ -263,6 +284,9 @@ func (s *keeping) end() error {
 	err = scratch.put(s.dir+"/"+indexName, append(body, '\n'))
 	if err == nil {
 		err = s.store.remove(s.dir + "/" + listName)
+	}
+	if err == nil {
+		err = s.ship(ctx, s.at)
 	}
 	return errors.Join(err, scratch.remove())
 }

@@ -1,5 +1,5 @@
-// Package lake keeps a lake in a local directory: the pages as they came, the
-// data files made of them, the log of commits, and gold.
+// Package lake keeps a lake in a local directory or in a bucket of an object store:
+// the pages as they came, the data files made of them, the log of commits, and gold.
 //
 //	lake.json                      the format and the lake's id
 //	_log/000000000001.json         one commit each, never changed
@@ -10,6 +10,9 @@
 //	gold/                          marts for tools that know no log
 //	feeds/<feed>/                  what was delivered to other tools
 //	.staging/                      what is not finished yet
+//
+// A bucket has the same objects under the same names, but for .staging/, which is in
+// the lake's work directory on each machine (Place).
 //
 // A *commit* is one log object, put under a name that must be free. It lists every
 // file a run adds and removes, over all tables, with size, SHA-256 and row count;
@@ -27,7 +30,8 @@
 // commit. So the replay of an old run cannot bring old rows back.
 //
 // The files hold personal data: directories are 0700, files 0600. The package
-// holds no lock while it works; processes may share a lake.
+// holds no lock while it works; processes may share a lake, and machines one in a
+// bucket.
 package lake
 
 import (
@@ -35,7 +39,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -44,7 +47,7 @@ import (
 // Format is the version of the lake's layout that this package reads and writes.
 const Format = 1
 
-// Lake is a lake in a directory. It may be used by several goroutines.
+// Lake is a lake in a directory or in a bucket. It may be used by several goroutines.
 type Lake struct {
 	// Mirroring is for lakes in buckets. It is set before the lake is used.
 	Mirroring Mirroring
@@ -67,7 +70,7 @@ const identityName = "lake.json"
 // Create makes a lake in dir, or opens the one that is there. The clock dates the
 // lake's id, nothing else.
 func Create(dir string, now func() time.Time) (*Lake, error) {
-	s, err := newStore(dir)
+	s, err := directory(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +90,7 @@ func create(s *store, keyID string, now func() time.Time) (*Lake, error) {
 		return nil, err
 	}
 	if len(names) > 0 {
-		return nil, fmt.Errorf("lake %s has commits but no %s: restore that file from a backup", s.root, identityName)
+		return nil, fmt.Errorf("lake %s has commits but no %s: restore that file from a backup", s.where(), identityName)
 	}
 	id, err := ulid.New(ulid.Timestamp(now()), ulid.DefaultEntropy())
 	if err != nil {
@@ -97,27 +100,40 @@ func create(s *store, keyID string, now func() time.Time) (*Lake, error) {
 	if err != nil {
 		return nil, err
 	}
-	scratch, err := s.scratch("lake")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = scratch.remove() }() // what stays is swept by the next run
 	// Another process may have made the lake meanwhile; then it is theirs.
-	if err := scratch.putNew(identityName, append(body, '\n')); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := s.putFirst(identityName, append(body, '\n')); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	return open(s)
 }
 
+// putFirst puts the object that makes a place a lake. A bucket has no work directory
+// before.
+func (s *store) putFirst(name string, body []byte) error {
+	if s.bucket != nil {
+		return s.do("link", name, func() error { return s.bucket.create(name, body) })
+	}
+	scratch, err := s.scratch("lake")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = scratch.remove() }() // what stays is swept by the next run
+	return scratch.putNew(name, body)
+}
+
 // Open opens an existing lake.
 func Open(dir string) (*Lake, error) {
-	s, err := newStore(dir)
+	s, err := directory(dir)
 	if err != nil {
 		return nil, err
 	}
+	return openExisting(s)
+}
+
+func openExisting(s *store) (*Lake, error) {
 	l, err := open(s)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no lake at %s: check the path, or make one with `seatlake run`: %w", s.root, err)
+		return nil, fmt.Errorf("no lake at %s: check the path, or make one with `seatlake run`: %w", s.where(), err)
 	}
 	return l, err
 }
@@ -137,6 +153,9 @@ func open(s *store) (*Lake, error) {
 	if _, err := ulid.ParseStrict(id.LakeID); err != nil {
 		return nil, fmt.Errorf("%s is damaged: lake_id %q: %w; restore it from a backup", s.path(identityName), id.LakeID, err)
 	}
+	if s.bucket != nil {
+		s.settleDown(id.LakeID)
+	}
 	return &Lake{store: s, id: id.LakeID, sealedBy: id.SealedBy}, nil
 }
 
@@ -153,16 +172,9 @@ func checkFormat(format int) error {
 // ID is the lake's ULID.
 func (l *Lake) ID() string { return l.id }
 
-// Dir is the lake's directory, absolute.
+// Dir is the directory on this machine: the lake's own, or the work directory of a
+// lake in a bucket. It is absolute.
 func (l *Lake) Dir() string { return l.store.root }
 
-func newStore(dir string) (*store, error) {
-	if dir == "" {
-		return nil, errors.New("the lake's directory is not named")
-	}
-	root, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, fmt.Errorf("lake %s: %w", dir, err)
-	}
-	return &store{root: root}, nil
-}
+// Where is where the lake is, for people: its directory, or its bucket's URL.
+func (l *Lake) Where() string { return l.store.where() }

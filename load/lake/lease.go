@@ -37,36 +37,50 @@ func (e *HeldError) Error() string {
 // Lease is the right to read a tenant, or to take licences from it. It is a courtesy between processes, so that
 // two do not spend the tenant's share of Graph's limits twice: what keeps commits
 // apart is the log. It ends with the process at the latest; where files cannot be
-// locked, every process gets one.
+// locked, every process gets one. In a bucket it keeps machines apart as well: there
+// it ends when its holder has given no sign of life for a while (leaseTimes).
 type Lease struct {
-	store *store
-	name  string
-	file  *os.File
+	store  *store // of the directory with the locked file
+	name   string
+	file   *os.File
+	object *leaseObject // nil in a directory
 }
 
-// Lease takes the lease of a tenant. It does not wait: the error of one that
-// another process has is a *HeldError.
+// Lease takes the lease of a tenant. It does not wait for it: the error of one that
+// another process has is a *HeldError. Of a bucket it may take as long as a sign of
+// life, or as the want of one, to tell a holder that lives from one that died.
 func (l *Lake) Lease(tenantID string, h Holder) (*Lease, error) {
 	if !guidForm.MatchString(tenantID) {
 		return nil, fmt.Errorf("tenant id %q is not a lower-case GUID", tenantID)
 	}
-	if err := l.store.mkdir(leaseDir); err != nil {
+	work := l.store.work()
+	if err := work.mkdir(leaseDir); err != nil {
 		return nil, err
 	}
 	name := path.Join(leaseDir, tenantID+".json")
-	file, err := l.store.acquire(name, os.O_CREATE)
+	file, err := work.acquire(name, os.O_CREATE)
 	if errors.Is(err, errHeld) { // or given back at this moment
-		file, err = l.store.acquire(name, os.O_CREATE)
+		file, err = work.acquire(name, os.O_CREATE)
 	}
 	if errors.Is(err, errHeld) {
-		return nil, &HeldError{TenantID: tenantID, Holder: l.holder(name)}
+		return nil, &HeldError{TenantID: tenantID, Holder: work.holder(name)}
 	}
 	if err != nil {
 		return nil, err
 	}
-	lease := &Lease{store: l.store, name: name, file: file}
+	lease := &Lease{store: work, name: name, file: file}
 	if err := lease.sign(h); err != nil {
 		return nil, errors.Join(fmt.Errorf("lease of tenant %s: %w", tenantID, err), lease.Release())
+	}
+	if l.store.bucket == nil {
+		return lease, nil
+	}
+	lease.object, err = l.store.takeObject(name, h)
+	if by := (*heldObject)(nil); errors.As(err, &by) {
+		err = &HeldError{TenantID: tenantID, Holder: by.Holder}
+	}
+	if err != nil {
+		return nil, errors.Join(err, lease.Release())
 	}
 	return lease, nil
 }
@@ -88,9 +102,9 @@ func (l *Lease) sign(h Holder) error {
 
 // holder reads who has a lease; zero when the file is gone again or not yet
 // written.
-func (l *Lake) holder(name string) Holder {
+func (s *store) holder(name string) Holder {
 	var h Holder
-	body, err := l.store.read(name)
+	body, err := s.read(name)
 	if err != nil || json.Unmarshal(body, &h) != nil {
 		return Holder{}
 	}
@@ -102,7 +116,9 @@ func (l *Lease) Release() error {
 	if l.file == nil {
 		return nil
 	}
-	err := l.store.remove(l.name) // while it is locked, so that nobody else's is removed
+	err := l.object.release()
+	l.object = nil
+	err = errors.Join(err, l.store.remove(l.name)) // while it is locked, so that nobody else's is removed
 	file := l.file
 	l.file = nil
 	if closed := file.Close(); closed != nil && !errors.Is(closed, fs.ErrClosed) {

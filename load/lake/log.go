@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"strconv"
 
@@ -53,13 +54,23 @@ var entryForm = regexp.MustCompile(`^([0-9]{12})\.json$`)
 
 func entryName(v pipeline.Version) string { return fmt.Sprintf("%s/%012d.json", logDir, v) }
 
-// newest is the number of the newest version, 0 when there is none.
-func (l *Lake) newest() (pipeline.Version, error) {
+// newest is the number of the newest version, 0 when there is none. Of a log in a
+// bucket it looks at no more than what follows a version that is known to have been
+// there.
+func (l *Lake) newest(known pipeline.Version) (pipeline.Version, error) {
+	if l.store.bucket != nil {
+		return l.newestObject(known)
+	}
 	names, err := l.store.list(logDir)
 	if err != nil {
 		return 0, err
 	}
-	var head pipeline.Version
+	return l.follow(0, names)
+}
+
+// follow counts the versions behind one. A number that is missing between others is
+// an error.
+func (l *Lake) follow(head pipeline.Version, names []fs.DirEntry) (pipeline.Version, error) {
 	for _, n := range names {
 		m := entryForm.FindStringSubmatch(n.Name())
 		if m == nil {
@@ -68,6 +79,9 @@ func (l *Lake) newest() (pipeline.Version, error) {
 		v, err := strconv.ParseInt(m[1], 10, 64)
 		if err != nil {
 			return 0, err
+		}
+		if pipeline.Version(v) <= head {
+			continue
 		}
 		if head++; pipeline.Version(v) != head {
 			return 0, fmt.Errorf("the log has a gap: %s is missing, and version %d is there: restore it from a backup",

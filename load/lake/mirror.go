@@ -94,15 +94,31 @@ func (c *Copies) Close() error {
 // a lake in a directory are. Every other was compared with its size and SHA-256 when it
 // came; one whose bytes are not what the log says is fetched again, and then an error
 // that names it. The caller closes the copies.
-func (l *Lake) Fetch(_ context.Context, _ []Want) (*Copies, error) {
-	return &Copies{store: l.store}, nil
+func (l *Lake) Fetch(ctx context.Context, wants []Want) (*Copies, error) {
+	if l.store.bucket == nil {
+		return &Copies{store: l.store}, nil
+	}
+	return l.store.mirror().copies(ctx, wants, l.Mirroring)
+}
+
+// mirror is the copies of a bucket's files.
+func (s *store) mirror() *mirror {
+	return &mirror{work: s.work(), fetch: s.bucket.fetch, at: s.path}
 }
 
 // local gives the path, on this machine, of an object that never changes and has the
 // stated size and SHA-256. In a directory it is the file itself, which is not read. A
 // copy of what is in a bucket stays until the mirror makes room.
-func (s *store) local(_ context.Context, name string, _ int64, _ string) (string, error) {
-	return s.path(name), nil
+func (s *store) local(ctx context.Context, name string, size int64, sum string) (string, error) {
+	if s.bucket == nil {
+		return s.path(name), nil
+	}
+	m := s.mirror()
+	c, err := m.copies(ctx, []Want{{name, size, sum}}, Mirroring{})
+	if err != nil {
+		return "", err
+	}
+	return m.work.path(mirrorName(sum)), c.Close()
 }
 
 // mirror is the copies in a work directory.

@@ -52,6 +52,7 @@ type pruning struct {
 	scratch *scratch
 	clock   time.Time // of the file system, when the work began
 	done    *Pruned
+	aside   map[string]string // files that were taken, and where they are until the end
 }
 
 // Prune removes raw pages past their retention, data files that no commit lists,
@@ -60,7 +61,7 @@ type pruning struct {
 // a reader of such a version comes to its end. An error gives what was removed until
 // then; the next prune goes on. It waits for another process that prunes.
 func (l *Lake) Prune(ctx context.Context, o PruneOptions) (*Pruned, error) {
-	p := &pruning{PruneOptions: o, lake: l, done: new(Pruned)}
+	p := &pruning{PruneOptions: o, lake: l, done: new(Pruned), aside: map[string]string{}}
 	if !o.DryRun {
 		if err := l.store.sweep(); err != nil {
 			return p.done, err
@@ -71,7 +72,7 @@ func (l *Lake) Prune(ctx context.Context, o PruneOptions) (*Pruned, error) {
 		return p.done, err
 	}
 	p.clock, err = p.scratch.now()
-	for _, step := range []func(context.Context) error{p.raw, p.orphans, p.retire} {
+	for _, step := range []func(context.Context) error{p.raw, p.orphans, p.retire, p.recheck} {
 		if err == nil {
 			err = step(ctx)
 		}
@@ -94,7 +95,7 @@ func (p *pruning) raw(ctx context.Context) error {
 			return err
 		}
 		if !p.DryRun {
-			if err := p.lake.store.rename(dir, p.scratch.temp()); err != nil {
+			if err := p.scratch.discard(dir, runName); err != nil {
 				return err
 			}
 		}
@@ -174,6 +175,7 @@ func (p *pruning) take(name string, before time.Time) (gone bool, err error) {
 	}
 	info, err := p.lake.store.stat(aside)
 	if err == nil && !info.ModTime().After(before) {
+		p.aside[name] = aside
 		return true, nil
 	}
 	back := p.lake.store.link(aside, name)
@@ -183,8 +185,32 @@ func (p *pruning) take(name string, before time.Time) (gone bool, err error) {
 	return false, errors.Join(err, back)
 }
 
-// now is the time by the file system's clock, which dates the files.
+// recheck puts files back into a bucket that a run has listed since they were found to
+// be listed by nobody: the run found them there, and committed while they were taken.
+func (p *pruning) recheck(ctx context.Context) error {
+	if p.lake.store.bucket == nil || len(p.aside) == 0 {
+		return nil
+	}
+	s, err := p.lake.head(ctx)
+	if err != nil {
+		return err
+	}
+	for name, aside := range p.aside {
+		if _, live := s.files[name]; !live {
+			continue
+		}
+		if err := p.lake.store.link(aside, name); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// now is the time by the clock that dates the files: the file system's, or the store's.
 func (t *scratch) now() (time.Time, error) {
+	if t.store.bucket != nil {
+		return t.store.bucketTime()
+	}
 	temp, err := t.write(nil)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read the file system's clock: %w", err)

@@ -163,7 +163,7 @@ func (r *rawSource) page(ctx context.Context, source string, p keptPage) (*pipel
 	name := rawPath(r.run, source, p.Name)
 	var err error
 	if p.Size > pipeline.MaxHeld && extension(source) == ".csv" {
-		page.Spool, err = r.store.spooled(name)
+		page.Spool, err = r.store.spooled(ctx, name, p)
 	} else {
 		page.Body, err = r.store.read(name)
 	}
@@ -244,20 +244,28 @@ func (l *Lake) rawRun(tenant, id string) (*RawRun, error) {
 		err = fmt.Errorf("it is of run %s of tenant %s", run.ID, run.TenantID)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s is damaged (%w): restore it, or remove the directory %s", l.store.path(name), err, path.Dir(l.store.path(name)))
+		return nil, fmt.Errorf("%s is damaged (%w): restore it, or remove the directory %s", l.store.path(name), err, l.store.path(path.Dir(name)))
 	}
 	for _, q := range run.Requests {
 		if !sourceForm.MatchString(q.Source) {
 			return nil, fmt.Errorf("%s is damaged: source %q is not a name", l.store.path(name), q.Source)
 		}
-		_, err := l.store.stat(rawPath(run.Run, q.Source, indexName))
-		if errors.Is(err, fs.ErrNotExist) {
+	}
+	lacks := make([]bool, len(run.Requests))
+	err = l.store.each(l.store.context(), len(lacks), func(i int) error {
+		_, err := l.store.stat(rawPath(run.Run, run.Requests[i].Source, indexName))
+		lacks[i] = errors.Is(err, fs.ErrNotExist)
+		if lacks[i] {
+			return nil
+		}
+		return err
+	})
+	for i, q := range run.Requests {
+		if lacks[i] {
 			run.Lacking = append(run.Lacking, q.Source)
-		} else if err != nil {
-			return nil, err
 		}
 	}
-	return run, nil
+	return run, err
 }
 
 // startOf is when the run of an id was made, from the id itself.

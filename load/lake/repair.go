@@ -82,7 +82,7 @@ func (l *Lake) dropGold(ctx context.Context, s *scratch, entries []*entry) ([]pi
 		if err := l.store.remove(list); err != nil {
 			return nil, err
 		}
-		if err := l.store.rename(goldPath(v), s.temp()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := s.discard(goldPath(v), ""); err != nil {
 			return nil, err
 		}
 	}

@@ -22,7 +22,8 @@ const failedName = "failed.txt"
 // not stand.
 //
 // The run that goes on reads its pages from Source and keeps them with the
-// Keeper. The caller closes it.
+// Keeper. The caller closes it. A run of a lake in a bucket goes on where its work
+// directory is.
 func (l *Lake) Resume(ctx context.Context, tenantID string, fits func(pipeline.Run) bool) (*Keeper, error) {
 	if !locks {
 		return nil, nil // nobody could tell a dead run from a living one
@@ -31,7 +32,10 @@ func (l *Lake) Resume(ctx context.Context, tenantID string, fits func(pipeline.R
 	if err != nil {
 		return nil, err
 	}
-	ids, err := l.store.list(path.Join(rawDir, tenantID))
+	if err := l.clearOlder(tenantID, last); err != nil {
+		return nil, err
+	}
+	ids, err := l.store.work().list(path.Join(rawDir, tenantID))
 	if err != nil {
 		return nil, err
 	}
@@ -75,11 +79,11 @@ func (l *Lake) lastRun(ctx context.Context, tenantID string) (id string, err err
 // unfinished reads what a run is, or gives nil when it died before it said so, or
 // was given up.
 func (l *Lake) unfinished(tenantID, id string) (*pipeline.Run, error) {
-	dir := path.Join(rawDir, tenantID, id)
-	if _, err := l.store.stat(path.Join(dir, failedName)); !errors.Is(err, fs.ErrNotExist) {
+	dir, work := path.Join(rawDir, tenantID, id), l.store.work()
+	if _, err := work.stat(path.Join(dir, failedName)); !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	body, err := l.store.read(path.Join(dir, runName))
+	body, err := work.read(path.Join(dir, runName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

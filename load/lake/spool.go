@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -25,13 +26,18 @@ func (l *Lake) Spool() (*Spool, error) {
 }
 
 // Dir is where the directory is.
-func (s *Spool) Dir() string { return s.scratch.store.path(s.scratch.dir) }
+func (s *Spool) Dir() string { return s.scratch.store.file(s.scratch.dir) }
 
 // Close removes the directory and all that is still in it.
 func (s *Spool) Close() error { return s.scratch.remove() }
 
-// spooled is a file of the lake as a page's body.
-func (s *store) spooled(name string) (*pipeline.Spool, error) {
+// spooled is a kept page's file as the page's body. Of an object it is the copy in the
+// work directory, which was compared with the index when it was fetched.
+func (s *store) spooled(ctx context.Context, name string, p keptPage) (*pipeline.Spool, error) {
+	if s.inBucket(name) {
+		at, err := s.local(ctx, name, p.Size, p.SHA256)
+		return &pipeline.Spool{Path: at, Size: p.Size, SHA256: p.SHA256}, err
+	}
 	info, err := s.stat(name)
 	if err != nil {
 		return nil, err
@@ -40,7 +46,7 @@ func (s *store) spooled(name string) (*pipeline.Spool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pipeline.Spool{Path: s.path(name), Size: info.Size(), SHA256: sum}, nil
+	return &pipeline.Spool{Path: s.file(name), Size: info.Size(), SHA256: sum}, nil
 }
 
 // place makes a new file of a page's body. A spooled one is not written again, but
@@ -48,7 +54,7 @@ func (s *store) spooled(name string) (*pipeline.Spool, error) {
 // taken is fs.ErrExist.
 func (s *store) place(name string, page *pipeline.Page) error {
 	if page.Spool != nil {
-		err := s.do("link", name, func() error { return os.Link(page.Spool.Path, s.path(name)) })
+		err := s.do("link", name, func() error { return os.Link(page.Spool.Path, s.file(name)) })
 		if !cannotLink(err) {
 			return err
 		}

@@ -2,7 +2,6 @@ package lake
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -16,25 +15,68 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
-	"time"
 )
 
-// store is the lake's directory. Everything the package does to the file system
-// is one of its acts, so that another store can take its place. Names are
-// slash-separated and relative to the root; whoever makes a name has checked its
-// parts.
+// store is where a lake is. Everything the package does to a file system or a bucket
+// is one of its acts. Names are slash-separated and relative to the lake; whoever
+// makes a name has checked its parts.
+//
+// A lake in a directory has all of it there. A lake in a bucket has a *work directory*
+// on this machine for what a bucket cannot do: unfinished files, locks, and copies of
+// objects for those who read files. What is below .staging/ is in the work directory,
+// and everything else in the bucket. There, moving a finished file to its name is an
+// upload, giving it a name that must be free is a conditional one, and syncing is
+// nothing, since an answered upload is durable.
 type store struct {
-	root string // absolute
+	root   string  // absolute: the lake's directory, or the work directory
+	bucket *bucket // nil in a directory
 
 	// fault, when set, is asked before and after each act and fails it by an
 	// error: a fault after the act is an answer that was lost.
 	fault func(act, name string, done bool) error
 }
 
-func (s *store) path(name string) string {
+// inBucket says that a name is an object's, and not a file's on this machine.
+func (s *store) inBucket(name string) bool {
+	return s.bucket != nil && name != stagingDir && !strings.HasPrefix(name, stagingDir+"/")
+}
+
+// context is that of acts on the store.
+func (s *store) context() context.Context {
+	if s.bucket == nil {
+		return context.Background()
+	}
+	return s.bucket.ctx
+}
+
+// work is the work directory by itself: of a lake in a directory, that directory.
+func (s *store) work() *store {
+	if s.bucket == nil {
+		return s
+	}
+	return &store{root: s.root, fault: s.fault}
+}
+
+// file is the path of a name that is a file's on this machine.
+func (s *store) file(name string) string {
 	return filepath.Join(s.root, filepath.FromSlash(name))
+}
+
+// path is where a name is, for people: a file's path, or an object's URL.
+func (s *store) path(name string) string {
+	if s.inBucket(name) {
+		return s.bucket.at(name)
+	}
+	return s.file(name)
+}
+
+// where is where the lake is, for people.
+func (s *store) where() string {
+	if s.bucket != nil {
+		return s.bucket.url
+	}
+	return s.root
 }
 
 // do runs one act and explains its error.
@@ -55,6 +97,9 @@ func (s *store) do(act, name string, fn func() error) error {
 func explain(act, at string, err error) error {
 	if err == nil {
 		return nil
+	}
+	if be := (*bucketError)(nil); errors.As(err, &be) {
+		return err // it says all this already
 	}
 	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
 		err = pe.Err // the path is named once
@@ -79,36 +124,80 @@ func explain(act, at string, err error) error {
 	return fmt.Errorf("%s %s: %w (%s)", act, at, err, cure)
 }
 
-// mkdir makes a directory and its parents.
+// mkdir makes a directory and its parents. A bucket has none.
 func (s *store) mkdir(name string) error {
-	return s.do("mkdir", name, func() error { return os.MkdirAll(s.path(name), 0o700) })
+	if s.inBucket(name) {
+		return nil
+	}
+	return s.do("mkdir", name, func() error { return os.MkdirAll(s.file(name), 0o700) })
 }
 
 // read returns a whole file. The error of an absent one is fs.ErrNotExist.
 func (s *store) read(name string) (body []byte, err error) {
 	err = s.do("read", name, func() error {
-		body, err = os.ReadFile(s.path(name))
+		if s.inBucket(name) {
+			body, err = s.bucket.read(name)
+		} else {
+			body, err = os.ReadFile(s.file(name))
+		}
 		return err
 	})
 	return body, err
 }
 
-// open opens a file for reading. The caller closes it.
-func (s *store) open(name string) (f *os.File, err error) {
+// opened is a file that is open for reading. Of an object it is a copy that was
+// fetched for this reader, and is no longer when it is closed.
+type opened struct {
+	*os.File
+	named bool // the copy still has a name, since open files cannot lose theirs here
+}
+
+func (f *opened) Close() error {
+	err := f.File.Close()
+	if f.named {
+		err = errors.Join(err, os.Remove(f.Name()))
+	}
+	return err
+}
+
+// open opens a file as it is in the store now. The caller closes it.
+func (s *store) open(name string) (f *opened, err error) {
 	err = s.do("open", name, func() error {
-		f, err = os.Open(s.path(name))
+		f = new(opened)
+		if !s.inBucket(name) {
+			f.File, err = os.Open(s.file(name))
+			return err
+		}
+		if err := s.mkdir(stagingDir); err != nil {
+			return err
+		}
+		if f.File, err = os.CreateTemp(s.file(stagingDir), "read-*"); err != nil {
+			return err
+		}
+		f.named = os.Remove(f.Name()) != nil
+		if _, err := s.bucket.fetch(name, f.File); err != nil {
+			return err
+		}
+		_, err = f.Seek(0, io.SeekStart)
 		return err
 	})
-	if err != nil && f != nil {
-		f.Close()
+	if err != nil {
+		if f != nil && f.File != nil {
+			f.Close()
+		}
+		return nil, err
 	}
-	return f, err
+	return f, nil
 }
 
 // stat returns a file's size and time of last change.
 func (s *store) stat(name string) (info fs.FileInfo, err error) {
 	err = s.do("stat", name, func() error {
-		info, err = os.Lstat(s.path(name))
+		if s.inBucket(name) {
+			info, err = s.bucket.stat(name)
+		} else {
+			info, err = os.Lstat(s.file(name))
+		}
 		return err
 	})
 	return info, err
@@ -117,7 +206,11 @@ func (s *store) stat(name string) (info fs.FileInfo, err error) {
 // list returns a directory's entries sorted by name; an absent directory is empty.
 func (s *store) list(name string) (entries []fs.DirEntry, err error) {
 	err = s.do("list", name, func() error {
-		entries, err = os.ReadDir(s.path(name))
+		if s.inBucket(name) {
+			entries, err = s.bucket.list(name)
+			return err
+		}
+		entries, err = os.ReadDir(s.file(name))
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		}
@@ -128,6 +221,9 @@ func (s *store) list(name string) (entries []fs.DirEntry, err error) {
 
 // walk calls fn with every file below a directory, in the order of their names.
 func (s *store) walk(name string, fn func(name string, info fs.DirEntry) error) error {
+	if s.inBucket(name) {
+		return s.do("list", name, func() error { return s.bucket.walk(name, fn) })
+	}
 	entries, err := s.list(name)
 	if err != nil {
 		return err
@@ -147,11 +243,71 @@ func (s *store) walk(name string, fn func(name string, info fs.DirEntry) error) 
 }
 
 // rename moves a file or directory to its name. A file that is there is replaced.
+// An object that is moved out of the bucket keeps its time of last change. Objects
+// are not moved within it.
 func (s *store) rename(from, to string) error {
 	if err := s.mkdir(path.Dir(to)); err != nil {
 		return err
 	}
-	return s.do("rename", to, func() error { return os.Rename(s.path(from), s.path(to)) })
+	return s.do("rename", to, func() error {
+		switch {
+		case s.inBucket(from) && s.inBucket(to):
+			return fmt.Errorf("move %s in a bucket: %w", s.path(from), errors.ErrUnsupported)
+		case s.inBucket(from):
+			return s.takeOut(from, to)
+		case s.inBucket(to):
+			if err := s.upload(from, to); err != nil {
+				return err
+			}
+			return os.RemoveAll(s.file(from))
+		}
+		return os.Rename(s.file(from), s.file(to))
+	})
+}
+
+// upload puts a file, or the files of a directory, under their names in the bucket.
+func (s *store) upload(from, to string) error {
+	info, err := os.Stat(s.file(from))
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return s.bucket.putFile(to, s.file(from))
+	}
+	return s.work().walk(from, func(name string, _ fs.DirEntry) error {
+		return s.bucket.putFile(to+strings.TrimPrefix(name, from), s.file(name))
+	})
+}
+
+// takeOut moves an object to a file.
+func (s *store) takeOut(from, to string) error {
+	f, err := os.OpenFile(s.file(to), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	changed, err := s.bucket.fetch(from, f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	if err := os.Chtimes(f.Name(), changed, changed); err != nil {
+		return err
+	}
+	return s.bucket.remove(from)
+}
+
+// settle moves a finished data file to its path, whose name has the file's hash. It
+// says whether an object had the name before: then the same bytes are put again, so
+// that they are young, and the file stays where it was for who has to put them once
+// more.
+func (s *store) settle(from, to string) (was bool, err error) {
+	if !s.inBucket(to) {
+		return false, s.rename(from, to)
+	}
+	err = s.do("link", to, func() error { return s.bucket.createFile(to, s.file(from)) })
+	if errors.Is(err, fs.ErrExist) {
+		return true, s.do("rename", to, func() error { return s.bucket.putFile(to, s.file(from)) })
+	}
+	return false, err
 }
 
 // link gives a file a second name. The error of a name that is taken is
@@ -160,17 +316,31 @@ func (s *store) link(from, to string) error {
 	if err := s.mkdir(path.Dir(to)); err != nil {
 		return err
 	}
-	return s.do("link", to, func() error { return os.Link(s.path(from), s.path(to)) })
+	return s.do("link", to, func() error {
+		if s.inBucket(to) {
+			return s.bucket.createFile(to, s.file(from))
+		}
+		return os.Link(s.file(from), s.file(to))
+	})
 }
 
-// remove removes a file, or a directory and all below. What is absent is removed.
+// remove removes a file, or a directory and all below; in a bucket, one object. What
+// is absent is removed.
 func (s *store) remove(name string) error {
-	return s.do("remove", name, func() error { return os.RemoveAll(s.path(name)) })
+	return s.do("remove", name, func() error {
+		if s.inBucket(name) {
+			return s.bucket.remove(name)
+		}
+		return os.RemoveAll(s.file(name))
+	})
 }
 
 // syncFile makes the bytes of a closed file durable.
 func (s *store) syncFile(name string) error {
-	return s.do("sync", name, func() error { return syncPath(s.path(name)) })
+	if s.inBucket(name) {
+		return nil
+	}
+	return s.do("sync", name, func() error { return syncPath(s.file(name)) })
 }
 
 // syncDirs makes the names in some directories durable, and those of the
@@ -182,7 +352,7 @@ func (s *store) syncDirs(names ...string) error {
 	seen := map[string]bool{}
 	var all []string
 	for _, name := range names {
-		for !seen[name] {
+		for !seen[name] && !s.inBucket(name) {
 			seen[name] = true
 			all = append(all, name)
 			name = path.Dir(name)
@@ -222,7 +392,7 @@ type file struct {
 func (s *store) create(name string) (*file, error) {
 	f := &file{store: s, name: name, sum: sha256.New()}
 	err := s.do("create", name, func() (err error) {
-		f.f, err = os.OpenFile(s.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		f.f, err = os.OpenFile(s.file(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		return err
 	})
 	if err != nil {
@@ -239,7 +409,7 @@ func (s *store) create(name string) (*file, error) {
 func (s *store) reopen(name string, size int64) (*file, error) {
 	f := &file{store: s, name: name, sum: sha256.New()}
 	err := s.do("open", name, func() (err error) {
-		if f.f, err = os.OpenFile(s.path(name), os.O_WRONLY|os.O_CREATE, 0o600); err != nil {
+		if f.f, err = os.OpenFile(s.file(name), os.O_WRONLY|os.O_CREATE, 0o600); err != nil {
 			return err
 		}
 		if err := f.f.Truncate(size); err != nil {
@@ -279,206 +449,3 @@ func (f *file) close() error {
 
 // sha256 is the hash of what was written, in hex.
 func (f *file) sha256() string { return hex.EncodeToString(f.sum.Sum(nil)) }
-
-// stagingDir holds a directory and a lock file per process and task at work.
-const stagingDir = ".staging"
-
-// scratch is a directory of unfinished files. Its lock file is locked as long as
-// its owner lives, which is how others tell what they may sweep away.
-type scratch struct {
-	store *store
-	dir   string
-	lock  *os.File
-	count atomic.Int64
-}
-
-// scratch makes a scratch directory whose name begins with prefix. The caller
-// removes it.
-func (s *store) scratch(prefix string) (*scratch, error) {
-	for {
-		t, err := s.scratchNamed(prefix + "-" + strings.ToLower(rand.Text()[:12]))
-		// A sweep takes a new lock file for a dead one when it comes between its
-		// making and its locking.
-		if !errors.Is(err, errHeld) {
-			return t, err
-		}
-	}
-}
-
-// scratchAlone makes the one scratch directory of a name, and waits while another
-// process has it.
-func (s *store) scratchAlone(ctx context.Context, name string) (*scratch, error) {
-	for {
-		t, err := s.scratchNamed(name)
-		if !errors.Is(err, errHeld) {
-			return t, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for another process: %w", ctx.Err())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-// errHeld says that a living process holds a scratch directory.
-var errHeld = errors.New("held by another process")
-
-func (s *store) scratchNamed(name string) (*scratch, error) {
-	if err := s.mkdir(stagingDir); err != nil {
-		return nil, err
-	}
-	t := &scratch{store: s, dir: path.Join(stagingDir, name)}
-	var err error
-	// The lock comes before the directory and goes after it, so no directory is
-	// ever without one.
-	if t.lock, err = s.acquire(t.dir+lockSuffix, os.O_CREATE); err != nil {
-		return nil, err
-	}
-	if err := s.remove(t.dir); err != nil { // a dead owner's, where names are fixed
-		t.lock.Close()
-		return nil, err
-	}
-	if err := s.mkdir(t.dir); err != nil {
-		return nil, errors.Join(err, t.remove())
-	}
-	return t, nil
-}
-
-const lockSuffix = ".lock"
-
-// acquire opens and locks a lock file. The lock ends when the file is closed.
-func (s *store) acquire(name string, flag int) (f *os.File, err error) {
-	err = s.do("lock", name, func() error {
-		f, err = os.OpenFile(s.path(name), os.O_RDWR|flag, 0o600)
-		if err != nil {
-			return err
-		}
-		if err := lockFile(f); err != nil {
-			return err
-		}
-		// Whoever held the lock before may have removed the file under it.
-		mine, err := f.Stat()
-		if err != nil {
-			return err
-		}
-		if there, err := os.Lstat(s.path(name)); err != nil || !os.SameFile(mine, there) {
-			return errHeld
-		}
-		return nil
-	})
-	if err != nil && f != nil {
-		f.Close()
-		f = nil
-	}
-	return f, err
-}
-
-// temp is a fresh name in the directory.
-func (t *scratch) temp() string {
-	return fmt.Sprintf("%s/%06d", t.dir, t.count.Add(1))
-}
-
-// remove ends the scratch directory and all that is still in it.
-func (t *scratch) remove() error {
-	err := t.store.remove(t.dir)
-	if err == nil {
-		err = t.store.remove(t.dir + lockSuffix)
-	}
-	return errors.Join(err, t.lock.Close())
-}
-
-// put writes an object whole, in place of the one that is there.
-func (t *scratch) put(name string, body []byte) error {
-	temp, err := t.write(body)
-	if err != nil {
-		return err
-	}
-	if err := t.store.rename(temp, name); err != nil {
-		return err
-	}
-	return t.store.syncDirs(path.Dir(name))
-}
-
-// putNew writes an object whole if its name is free; else the error is
-// fs.ErrExist. After any other error the object may or may not be there.
-func (t *scratch) putNew(name string, body []byte) error {
-	temp, err := t.write(body)
-	if err != nil {
-		return err
-	}
-	if err := t.store.link(temp, name); err != nil {
-		return err
-	}
-	if err := t.store.syncDirs(path.Dir(name)); err != nil {
-		return err
-	}
-	return t.store.remove(temp)
-}
-
-func (t *scratch) write(body []byte) (string, error) {
-	temp := t.temp()
-	f, err := t.store.create(temp)
-	if err != nil {
-		return "", err
-	}
-	if _, err := f.Write(body); err != nil {
-		return "", errors.Join(err, f.close())
-	}
-	return temp, f.finish()
-}
-
-// copyIn copies a file of any place into the directory and returns it, finished.
-func (t *scratch) copyIn(from string, name string) (*file, error) {
-	in, err := os.Open(from)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
-	f, err := t.store.create(name)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := io.Copy(f, in); err != nil {
-		return nil, errors.Join(err, f.close())
-	}
-	return f, f.finish()
-}
-
-// sweep removes the scratch directories of processes that are gone.
-func (s *store) sweep() error {
-	entries, err := s.list(stagingDir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		name := path.Join(stagingDir, e.Name())
-		if path.Ext(name) != lockSuffix || !abandoned(e, newest(entries)) {
-			continue
-		}
-		lock, err := s.acquire(name, 0)
-		if errors.Is(err, errHeld) || errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		dead := &scratch{store: s, dir: strings.TrimSuffix(name, lockSuffix), lock: lock}
-		if err := dead.remove(); err != nil {
-			return fmt.Errorf("sweep what a dead process left: %w", err)
-		}
-	}
-	return nil
-}
-
-// newest is the latest change among some entries: the file system's own clock,
-// as near as it can be read.
-func newest(entries []fs.DirEntry) time.Time {
-	var t time.Time
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && info.ModTime().After(t) {
-			t = info.ModTime()
-		}
-	}
-	return t
-}

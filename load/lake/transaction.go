@@ -69,6 +69,7 @@ type staged struct {
 	pipeline.File
 	temp  string // its name in the scratch directory
 	moved bool   // it is at its path
+	was   bool   // an object was there before
 }
 
 // Abort removes what was staged.
@@ -130,7 +131,7 @@ func (t *transaction) commit(ctx context.Context, c pipeline.Commit) (pipeline.V
 				return v, t.repair(s, e.Keep)
 			}
 		}
-		if err := t.move(e.Add); err != nil {
+		if err := t.move(ctx, e.Add); err != nil {
 			return 0, err
 		}
 		if err := ctx.Err(); err != nil {
@@ -139,13 +140,13 @@ func (t *transaction) commit(ctx context.Context, c pipeline.Commit) (pipeline.V
 		err = t.lake.append(t.scratch, s, e)
 		switch {
 		case err == nil:
-			return e.Version, nil
+			return e.Version, t.putBack(e.Add)
 		case errors.Is(err, fs.ErrExist):
 			continue // another run took the number: look again
 		}
 		// The answer is lost, not necessarily the object.
 		if v, found := t.find(ctx, e); found {
-			return v, nil
+			return v, t.putBack(e.Add)
 		}
 		return 0, err
 	}
@@ -223,21 +224,31 @@ func (t *transaction) checkCommit(c pipeline.Commit) error {
 
 // move brings staged files to their paths and makes them durable there. A file
 // that is at its path already has the same bytes, since its hash is in its name.
-func (t *transaction) move(files []pipeline.File) error {
+func (t *transaction) move(ctx context.Context, files []pipeline.File) error {
+	var left []staged
 	var dirs []string
 	for _, f := range files {
-		s := t.staged[f.Path]
-		if !s.moved {
-			if err := t.lake.store.rename(s.temp, f.Path); err != nil {
-				return err
-			}
-			s.moved = true
-			t.staged[f.Path] = s
+		if s := t.staged[f.Path]; !s.moved {
+			left = append(left, s)
 			dirs = append(dirs, path.Dir(f.Path))
 		}
 	}
+	err := t.lake.store.each(ctx, len(left), func(i int) (err error) {
+		left[i].was, err = t.lake.store.settle(left[i].temp, left[i].Path)
+		left[i].moved = err == nil
+		return err
+	})
+	for _, s := range left {
+		t.staged[s.Path] = s
+	}
+	if err != nil {
+		return err
+	}
 	if err := t.lake.store.syncDirs(dirs...); err != nil {
 		return err
+	}
+	if t.lake.store.bucket != nil {
+		return nil // what a bucket takes is what it was given
 	}
 	for _, f := range files {
 		info, err := t.lake.store.stat(f.Path)
@@ -246,6 +257,26 @@ func (t *transaction) move(files []pipeline.File) error {
 		}
 		if info.Size() != f.Size {
 			return fmt.Errorf("staged file %s has %d bytes, and %d were written: run again", t.lake.store.path(f.Path), info.Size(), f.Size)
+		}
+	}
+	return nil
+}
+
+// putBack puts files again that an earlier try had left in a bucket and a prune took
+// for abandoned: it looked before this commit listed them, and removed them after. The
+// prune looks at the log once more as well, so that one of the two sees the other.
+func (t *transaction) putBack(files []pipeline.File) error {
+	for _, f := range files {
+		s := t.staged[f.Path]
+		if !s.was {
+			continue
+		}
+		_, err := t.lake.store.stat(f.Path)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = t.lake.store.rename(s.temp, f.Path)
+		}
+		if err != nil {
+			return fmt.Errorf("version is committed, and its file may be missing: %w; `seatlake check` says so, and `seatlake replay` mends it", err)
 		}
 	}
 	return nil
