@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -188,7 +187,7 @@ func (c *compaction) run(ctx context.Context, parts [][]live, now func() time.Ti
 			return 0, nil
 		}
 		e := c.entry(s, now().UTC())
-		if err := c.move(e.Add); err != nil {
+		if err := c.move(ctx, e.Add); err != nil {
 			return 0, err
 		}
 		err = c.lake.append(c.scratch, s, e)
@@ -279,7 +278,7 @@ func (l *Lake) rowsOf(f pipeline.File, name string, table *schemas.Table, o parq
 		if err == nil && sum != f.SHA256 {
 			err = fmt.Errorf("its SHA-256 is %s, and %s was written: %s", sum, f.SHA256, cureReplay)
 		}
-		var in *os.File
+		var in *opened
 		if err == nil {
 			in, err = l.store.open(name)
 		}
