@@ -151,7 +151,7 @@ func lakeAt(t testing.TB, p Place) *Lake {
 		s.bucket.page = 10
 		s.bucket.tries.first, s.bucket.tries.long = time.Millisecond, 10*time.Millisecond
 	}
-	l, err := create(s, clock)
+	l, err := create(s, "", clock)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,11 +56,17 @@ func (p Place) Open(ctx context.Context) (*Lake, error) {
 // Create makes a lake, or opens the one that is there. The clock dates the lake's id,
 // nothing else.
 func (p Place) Create(ctx context.Context, now func() time.Time) (*Lake, error) {
+	return p.CreateSealed(ctx, "", now)
+}
+
+// CreateSealed is Create for a lake whose names of persons are sealed with the key of
+// an id, as the function of that name says.
+func (p Place) CreateSealed(ctx context.Context, keyID string, now func() time.Time) (*Lake, error) {
 	s, err := p.store(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return create(s, now)
+	return create(s, keyID, now)
 }
 
 // Check says whether the URL is one of a lake. It asks no store.

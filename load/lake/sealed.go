@@ -11,7 +11,7 @@ const sealedFormat = 2
 // the id. A lake that is there is opened as it is: SealedBy says whether that is what
 // was asked for. Sealing is not done here: it is in what is written and kept.
 func CreateSealed(dir, keyID string, now func() time.Time) (*Lake, error) {
-	s, err := newStore(dir)
+	s, err := directory(dir)
 	if err != nil {
 		return nil, err
 	}
