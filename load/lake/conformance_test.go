@@ -454,7 +454,7 @@ func TestLakeConformance(t *testing.T) {
 		}
 		for v, rows := range map[pipeline.Version]int{1: 5, 2: 7} {
 			s := snapshot(t, seen, v)
-			if got := planNames(t, paths(t, s, schemas.GraphServicePlans.Name)[0]); len(got) != rows {
+			if got := planNames(t, paths(t, seen, s, schemas.GraphServicePlans.Name)[0]); len(got) != rows {
 				t.Errorf("version %d has %d rows, not %d", v, len(got), rows)
 			}
 		}
@@ -462,8 +462,15 @@ func TestLakeConformance(t *testing.T) {
 		if err != nil || g.Version != 2 {
 			t.Fatalf("%+v, %v", g, err)
 		}
-		if at, err := g.Local(t.Context(), "users"); err != nil {
-			t.Error(at, err)
+		copies, err := seen.Fetch(t.Context(), []Want{g.Files[1].Want()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := os.ReadFile(copies.Path(g.Files[1].Path)); err != nil || hashOf(body) != g.Files[1].SHA256 {
+			t.Errorf("mart %s of %d bytes, %v", g.Files[1].Mart, len(body), err)
+		}
+		if err := copies.Close(); err != nil {
+			t.Error(err)
 		}
 		runs, err := seen.RawRuns()
 		if err != nil || len(runs) != 1 || runs[0].ID != run.ID {
