@@ -44,6 +44,7 @@ func open(ctx context.Context, o Options) (*engine, error) {
 	}
 	settings := []string{
 		"set TimeZone = 'UTC'",
+		"pragma disable_checkpoint_on_shutdown", // the database is removed then
 		"set memory_limit = " + literal(o.memoryLimit()),
 		"set temp_directory = " + literal(dir+"/spill"),
 		"set autoinstall_known_extensions = false",
