@@ -165,7 +165,7 @@ func (g *graphTenant) Write(ctx context.Context, r reclaim.Request) error {
 		return fmt.Errorf("%w: %w", reclaim.ErrUnanswered, err)
 	}
 	if cause, refused := graph.CauseOf(err); refused {
-		return &reclaim.Refusal{Cause: reclaim.Cause(cause), Err: err}
+		return &reclaim.Refusal{Cause: cause, Err: err}
 	}
 	return err
 }

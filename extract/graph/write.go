@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"seatlake/pipeline"
 )
 
 // The permissions that writing takes.
@@ -169,41 +171,24 @@ func (w *Writer) send(ctx context.Context, method string, u *url.URL, body []byt
 	return a, nil
 }
 
-// Cause is why Graph refuses to change licences.
-type Cause string
-
-// The causes. assignLicense gives one code for most of them, so that they are told
-// apart by pieces of the message, and what fits none is Refused.
-const (
-	NoSeats       Cause = "no_seats"
-	Exclusive     Cause = "mutually_exclusive"
-	Dependency    Cause = "dependency"
-	UsageLocation Cause = "usage_location"
-	Inherited     Cause = "inherited"
-	NotHeld       Cause = "not_held"
-	UnknownSKU    Cause = "unknown_sku"
-	UnknownUser   Cause = "unknown_user"
-	NoRights      Cause = "no_rights"
-	AlreadyMember Cause = "already_member"
-	Refused       Cause = "refused"
-)
-
+// causeTexts are pieces of Graph's messages. assignLicense gives one code for most
+// causes, so that they are told apart by the message, and what fits none is refused.
 var causeTexts = []struct {
 	text  string
-	cause Cause
+	cause pipeline.Cause
 }{
-	{"does not have any available licenses", NoSeats},
-	{"mutually exclusive", Exclusive},
-	{"depends on the service plan", Dependency},
-	{"invalid usage location", UsageLocation},
-	{"inherited from a group", Inherited},
-	{"does not have a corresponding license", NotHeld},
-	{"does not correspond to a valid company license", UnknownSKU},
-	{"references already exist", AlreadyMember},
+	{"does not have any available licenses", pipeline.CauseNoSeats},
+	{"mutually exclusive", pipeline.CauseExclusive},
+	{"depends on the service plan", pipeline.CauseDependency},
+	{"invalid usage location", pipeline.CauseUsageLocation},
+	{"inherited from a group", pipeline.CauseInherited},
+	{"does not have a corresponding license", pipeline.CauseNotHeld},
+	{"does not correspond to a valid company license", pipeline.CauseUnknownSKU},
+	{"references already exist", pipeline.CauseAlreadyMember},
 }
 
 // CauseOf says why Graph refused, and false for an error that is no refusal.
-func CauseOf(err error) (Cause, bool) {
+func CauseOf(err error) (pipeline.Cause, bool) {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		return "", false
@@ -216,9 +201,9 @@ func CauseOf(err error) (Cause, bool) {
 	}
 	switch e.Status {
 	case http.StatusForbidden:
-		return NoRights, true
+		return pipeline.CauseNoRights, true
 	case http.StatusNotFound:
-		return UnknownUser, true
+		return pipeline.CauseUnknownUser, true
 	}
-	return Refused, true
+	return pipeline.CauseRefused, true
 }

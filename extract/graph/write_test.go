@@ -154,23 +154,23 @@ func TestAWriteIsSentAgainOnlyWhenNothingWasDone(t *testing.T) {
 
 // TestEachCauseIsToldApart asks the simulated tenant for what it refuses.
 func TestEachCauseIsToldApart(t *testing.T) {
-	texts := map[string]Cause{
-		"Subscription with SKU x does not have any available licenses.":                                                 NoSeats,
-		"License assignment failed because service plans a, b are mutually exclusive.":                                  Exclusive,
-		"License assignment failed because service plan a depends on the service plan(s) b":                             Dependency,
-		"License assignment cannot be done for user with invalid usage location.":                                       UsageLocation,
-		"User license is inherited from a group membership and it cannot be removed directly from the user.":            Inherited,
-		"User does not have a corresponding license.":                                                                   NotHeld,
-		"License x does not correspond to a valid company License.":                                                     UnknownSKU,
-		"Something that nobody has seen before.":                                                                        Refused,
-		"One or more parameters of the operation 'assignLicense' are missing from the request payload. And so on, etc.": Refused,
+	texts := map[string]pipeline.Cause{
+		"Subscription with SKU x does not have any available licenses.":                                                 pipeline.CauseNoSeats,
+		"License assignment failed because service plans a, b are mutually exclusive.":                                  pipeline.CauseExclusive,
+		"License assignment failed because service plan a depends on the service plan(s) b":                             pipeline.CauseDependency,
+		"License assignment cannot be done for user with invalid usage location.":                                       pipeline.CauseUsageLocation,
+		"User license is inherited from a group membership and it cannot be removed directly from the user.":            pipeline.CauseInherited,
+		"User does not have a corresponding license.":                                                                   pipeline.CauseNotHeld,
+		"License x does not correspond to a valid company License.":                                                     pipeline.CauseUnknownSKU,
+		"Something that nobody has seen before.":                                                                        pipeline.CauseRefused,
+		"One or more parameters of the operation 'assignLicense' are missing from the request payload. And so on, etc.": pipeline.CauseRefused,
 	}
 	for text, cause := range texts {
 		if got, ok := CauseOf(fmt.Errorf("wrapped: %w", &Error{Status: 400, Code: "Request_BadRequest", Message: text})); got != cause || !ok {
 			t.Errorf("%q is %s", text, got)
 		}
 	}
-	for status, cause := range map[int]Cause{403: NoRights, 404: UnknownUser, 409: Refused} {
+	for status, cause := range map[int]pipeline.Cause{403: pipeline.CauseNoRights, 404: pipeline.CauseUnknownUser, 409: pipeline.CauseRefused} {
 		if got, _ := CauseOf(&Error{Status: status}); got != cause {
 			t.Errorf("%d is %s", status, got)
 		}
@@ -218,7 +218,7 @@ func TestWritesAgainstATenant(t *testing.T) {
 			switch cause, _ := CauseOf(err); {
 			case a.Group != "" && ways == 1:
 				inherited++
-				if cause != Inherited {
+				if cause != pipeline.CauseInherited {
 					t.Errorf("%s of %s by a group: error %v", a.SKU, id, err)
 				}
 			case a.Group == "" && ways == 1:
@@ -226,7 +226,7 @@ func TestWritesAgainstATenant(t *testing.T) {
 				if err != nil || server.Consumed(a.SKU) != before-1 {
 					t.Errorf("%s of %s, direct: error %v, %d units of %d", a.SKU, id, err, server.Consumed(a.SKU), before)
 				}
-				if cause, _ = CauseOf(w.Send(t.Context(), AssignLicense(id, nil, []string{a.SKU}))); cause != NotHeld {
+				if cause, _ = CauseOf(w.Send(t.Context(), AssignLicense(id, nil, []string{a.SKU}))); cause != pipeline.CauseNotHeld {
 					t.Errorf("%s of %s, taken before: %s", a.SKU, id, cause)
 				}
 			}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"seatlake/pipeline"
 )
 
 // TestWhatChangedEndsARow applies a plan of one licence after something changed.
@@ -18,11 +20,11 @@ func TestWhatChangedEndsARow(t *testing.T) {
 		row    func(*Row)
 		change func(*fake)
 		state  State
-		cause  Cause
+		cause  pipeline.Cause
 		says   string
 	}{
 		{"nothing changed", nil, nil, ClosedComplete, "", "taken"},
-		{"the user is gone", nil, func(f *fake) { delete(f.people, id) }, ClosedSkipped, UnknownUser, "no longer exists"},
+		{"the user is gone", nil, func(f *fake) { delete(f.people, id) }, ClosedSkipped, pipeline.CauseUnknownUser, "no longer exists"},
 		{"the licence is gone", nil, func(f *fake) { f.people[id] = nil }, ClosedSkipped, "", "does not have"},
 		{"the service was used", nil, func(f *fake) { f.used[id+"/Visio"] = "2026-11-23" }, ClosedCancelled, "", "Visio was used on 2026-11-23"},
 		{"another service was used", nil, func(f *fake) { f.used[id+"/Power BI"] = "2026-11-23" }, ClosedComplete, "", "taken"},
@@ -37,10 +39,10 @@ func TestWhatChangedEndsARow(t *testing.T) {
 		{"what made it superfluous is gone", func(r *Row) { r.Reason, r.Kept, r.KeptSKUs = "duplicate_entitlement", []string{"C"}, []string{skuC} }, nil, ClosedCancelled, "", "no longer has C"},
 		{"what makes it superfluous is there", func(r *Row) { r.Reason, r.Kept, r.KeptSKUs = "duplicate_entitlement", []string{"B"}, []string{skuB} },
 			func(f *fake) { f.used[id+"/Visio"] = "2026-11-23" }, ClosedComplete, "", "taken"},
-		{"a group assigns it now", nil, func(f *fake) { f.people[id] = []Assignment{{SKU: skuA, Group: several}, {SKU: skuB, Group: several}} }, AttentionRequired, Inherited, "group " + several},
-		{"Graph says that a plan depends on it", nil, func(f *fake) { f.refuse[id] = Dependency }, AttentionRequired, Dependency, "dependency"},
-		{"Graph says that plans exclude one another", nil, func(f *fake) { f.refuse[id] = Exclusive }, AttentionRequired, Exclusive, "mutually_exclusive"},
-		{"the application has no rights", nil, func(f *fake) { f.refuse[id] = NoRights }, AwaitingRevocation, NoRights, "no_rights"},
+		{"a group assigns it now", nil, func(f *fake) { f.people[id] = []Assignment{{SKU: skuA, Group: several}, {SKU: skuB, Group: several}} }, AttentionRequired, pipeline.CauseInherited, "group " + several},
+		{"Graph says that a plan depends on it", nil, func(f *fake) { f.refuse[id] = pipeline.CauseDependency }, AttentionRequired, pipeline.CauseDependency, "dependency"},
+		{"Graph says that plans exclude one another", nil, func(f *fake) { f.refuse[id] = pipeline.CauseExclusive }, AttentionRequired, pipeline.CauseExclusive, "mutually_exclusive"},
+		{"the application has no rights", nil, func(f *fake) { f.refuse[id] = pipeline.CauseNoRights }, AwaitingRevocation, pipeline.CauseNoRights, "no_rights"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFake()
@@ -67,7 +69,7 @@ func TestWhatChangedEndsARow(t *testing.T) {
 			if got.State != c.state || got.Cause != c.cause || !strings.Contains(got.Reason, c.says) || p.Items[0].State != c.state {
 				t.Errorf("%s (%s): %s; want %s (%s): %s", got.State, got.Cause, got.Reason, c.state, c.cause, c.says)
 			}
-			if (s.Stopped != "") != (c.cause == NoRights) {
+			if (s.Stopped != "") != (c.cause == pipeline.CauseNoRights) {
 				t.Errorf("stopped: %q", s.Stopped)
 			}
 			if len(f.has(id, skuB)) != before {
@@ -92,7 +94,7 @@ func TestUseThatIsNotKnownIsNotAbsent(t *testing.T) {
 	defer b.Close()
 	p, _ := b.Plan(sealed.ID)
 	s, err := b.Apply(t.Context(), p, f, blind{}, ApplyOptions{Immediate: true})
-	if err != nil || s.Failed != 1 || s.Results[0].Cause != Unreadable || f.writes != 0 {
+	if err != nil || s.Failed != 1 || s.Results[0].Cause != pipeline.CauseUnreadable || f.writes != 0 {
 		t.Fatalf("%+v, %d writes, error %v", s, f.writes, err)
 	}
 	if s, err = b.Apply(t.Context(), p, f, f, ApplyOptions{}); err != nil || s.Results[0].State != ClosedComplete {
@@ -125,7 +127,7 @@ func TestARunOfFailuresStops(t *testing.T) {
 				f.people[id] = []Assignment{{SKU: skuA}}
 				rows = append(rows, row(id, skuA))
 				if c.refused(n) {
-					f.refuse[id] = Refused
+					f.refuse[id] = pipeline.CauseRefused
 				}
 			}
 			d := newDesk(t, t.TempDir())

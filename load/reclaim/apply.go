@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"seatlake/pipeline"
 )
 
 // ApplyOptions say how far Apply may go. The zero value takes direct assignments of
@@ -34,11 +36,11 @@ type ApplyOptions struct {
 // Result is what became of a row.
 type Result struct {
 	Row      *Row
-	State    State    // now
-	Reason   string   // why, for people
-	Cause    Cause    // of a failure; else ""
-	Requests []string // that were sent, or would be
-	Radius   []string // what they do besides, for people
+	State    State          // now
+	Reason   string         // why, for people
+	Cause    pipeline.Cause // of a failure; else ""
+	Requests []string       // that were sent, or would be
+	Radius   []string       // what they do besides, for people
 }
 
 // Summary is what Apply, Verify or Rollback did.
@@ -92,7 +94,7 @@ func (b *Book) Apply(ctx context.Context, p *Reclamation, t Tenant, a Activity, 
 			return s, err
 		}
 		attempts++
-		if act.result.Cause != "" && act.result.Cause != Inherited {
+		if act.result.Cause != "" && act.result.Cause != pipeline.CauseInherited {
 			s.Failed++
 		}
 		s.add(act.result, o.Tell)
@@ -168,7 +170,7 @@ func (a *act) end(e Event) error {
 }
 
 // fail ends the turn without an event: the row stays as it is, to be tried again.
-func (a *act) fail(cause Cause, err error) error {
+func (a *act) fail(cause pipeline.Cause, err error) error {
 	a.result.Row, a.result.State, a.result.Reason, a.result.Cause = &a.item.Row, a.item.State, err.Error(), cause
 	return nil
 }
@@ -179,10 +181,10 @@ func (a *act) do(ctx context.Context) error {
 		if a.item.Pending != nil {
 			a.add(Event{Action: NotDone, Reason: "the user no longer exists"})
 		}
-		return a.end(Event{Action: Skipped, State: ClosedSkipped, Cause: UnknownUser, Reason: "the user no longer exists"})
+		return a.end(Event{Action: Skipped, State: ClosedSkipped, Cause: pipeline.CauseUnknownUser, Reason: "the user no longer exists"})
 	}
 	if err != nil {
-		return a.fail(Unreadable, err)
+		return a.fail(pipeline.CauseUnreadable, err)
 	}
 	if pending := a.item.Pending; pending != nil {
 		if again, err := a.recover(ctx, u, pending); again || err != nil {
@@ -252,7 +254,7 @@ func (a *act) changed(u *User) (ended bool, err error) {
 	}
 	if why == "" {
 		if why, err = news(a.plan, a.item, u, a.activity); err != nil {
-			return true, a.fail(Unreadable, fmt.Errorf("the user's activity cannot be read again: %w", err))
+			return true, a.fail(pipeline.CauseUnreadable, fmt.Errorf("the user's activity cannot be read again: %w", err))
 		}
 	}
 	switch {
@@ -328,7 +330,7 @@ func (a *act) leave(ctx context.Context, groups []Assignment) error {
 	if len(a.item.open()) > 0 || a.tookNow() {
 		reason = "the direct assignment was taken, and the user keeps the licence: " + reason
 	}
-	return a.end(Event{Action: Reported, State: AttentionRequired, Cause: Inherited, Reason: reason})
+	return a.end(Event{Action: Reported, State: AttentionRequired, Cause: pipeline.CauseInherited, Reason: reason})
 }
 
 // take writes one assignment away, with the ledger before and after.
@@ -361,19 +363,19 @@ func (a *act) send(ctx context.Context, x Assignment, r Request) (ended bool, er
 		a.add(Event{Action: Removed, Way: way(x), Assignment: &x, Reason: note})
 		return false, a.flush()
 	case errors.Is(err, ErrUnanswered):
-		return true, a.fail(Unanswered, fmt.Errorf("%w: `seatlake reclaim apply` again finds out whether it was done", err))
+		return true, a.fail(pipeline.CauseUnanswered, fmt.Errorf("%w: `seatlake reclaim apply` again finds out whether it was done", err))
 	case !errors.As(err, &refusal):
 		return true, err
 	}
 	a.add(Event{Action: NotDone, Way: way(x), Assignment: &x, Cause: refusal.Cause, Reason: refusal.Error()})
 	switch refusal.Cause {
-	case UnknownUser:
-		return true, a.end(Event{Action: Skipped, State: ClosedSkipped, Cause: UnknownUser, Reason: "the user, or the group, no longer exists"})
-	case NoRights:
+	case pipeline.CauseUnknownUser:
+		return true, a.end(Event{Action: Skipped, State: ClosedSkipped, Cause: pipeline.CauseUnknownUser, Reason: "the user, or the group, no longer exists"})
+	case pipeline.CauseNoRights:
 		if err := a.flush(); err != nil {
 			return true, err
 		}
-		if err := a.fail(NoRights, refusal); err != nil {
+		if err := a.fail(pipeline.CauseNoRights, refusal); err != nil {
 			return true, err
 		}
 		return true, errStop
@@ -397,9 +399,9 @@ func settle(ctx context.Context, t Tenant, r Request, seen bool, done func(*User
 		var refusal *Refusal
 		if errors.As(err, &refusal) {
 			switch {
-			case r.Remove != "" && (refusal.Cause == NotHeld || seen && refusal.Cause == Inherited), r.Join != "" && refusal.Cause == AlreadyMember:
+			case r.Remove != "" && (refusal.Cause == pipeline.CauseNotHeld || seen && refusal.Cause == pipeline.CauseInherited), r.Join != "" && refusal.Cause == pipeline.CauseAlreadyMember:
 				return "it was so already", nil
-			case r.Leave != "" && refusal.Cause == UnknownUser:
+			case r.Leave != "" && refusal.Cause == pipeline.CauseUnknownUser:
 				// Of who is no member Graph says the same as of who does not exist.
 				if _, err := t.User(ctx, r.User); err == nil {
 					return "it was so already", nil

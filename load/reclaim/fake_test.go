@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"seatlake/load/lake"
+	"seatlake/pipeline"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -47,7 +48,7 @@ type fake struct {
 	calls  int
 	killAt func(call int) bool // before the call is done, and after it
 	loseAt func(write int) bool
-	refuse map[string]Cause // by user
+	refuse map[string]pipeline.Cause // by user
 
 	stuck bool // whether the count of units stays as it was
 
@@ -72,7 +73,7 @@ func newFake() *fake {
 			ruled:   {ID: ruled, Name: "Sales", SKUs: []string{skuA}, Dynamic: true},
 		},
 		enabled: map[string]bool{}, signIns: map[string]time.Time{}, used: map[string]string{},
-		refuse: map[string]Cause{}, removed: map[string]int{},
+		refuse: map[string]pipeline.Cause{}, removed: map[string]int{},
 	}
 }
 
@@ -145,12 +146,12 @@ func (f *fake) Write(_ context.Context, r Request) error {
 	return nil
 }
 
-func refusal(c Cause) error { return &Refusal{c, errors.New("graph: 400: " + string(c))} }
+func refusal(c pipeline.Cause) error { return &Refusal{c, errors.New("graph: 400: " + string(c))} }
 
 func (f *fake) change(r Request) error {
 	before, ok := f.people[r.User]
 	if !ok {
-		return refusal(UnknownUser)
+		return refusal(pipeline.CauseUnknownUser)
 	}
 	if c := f.refuse[r.User]; c != "" {
 		return refusal(c)
@@ -163,15 +164,15 @@ func (f *fake) change(r Request) error {
 	case r.Remove != "":
 		if !slices.ContainsFunc(all, of(r.Remove, "")) {
 			if slices.ContainsFunc(all, func(x Assignment) bool { return x.SKU == r.Remove }) {
-				return refusal(Inherited)
+				return refusal(pipeline.CauseInherited)
 			}
-			return refusal(NotHeld)
+			return refusal(pipeline.CauseNotHeld)
 		}
 		all = slices.DeleteFunc(all, of(r.Remove, ""))
 		f.removed[r.User+"/"+r.Remove+"/"]++
 	case r.Leave != "":
 		if !slices.ContainsFunc(all, func(x Assignment) bool { return x.Group == r.Leave }) {
-			return refusal(UnknownUser)
+			return refusal(pipeline.CauseUnknownUser)
 		}
 		for _, x := range all {
 			if x.Group == r.Leave {
@@ -181,12 +182,12 @@ func (f *fake) change(r Request) error {
 		all = slices.DeleteFunc(all, func(x Assignment) bool { return x.Group == r.Leave })
 	case r.Add != nil:
 		if len(f.has(r.User, r.Add.SKU)) == 0 && f.free[r.Add.SKU] <= 0 {
-			return refusal(NoSeats)
+			return refusal(pipeline.CauseNoSeats)
 		}
 		all = append(slices.DeleteFunc(all, of(r.Add.SKU, "")), *r.Add)
 	case r.Join != "":
 		if slices.ContainsFunc(all, func(x Assignment) bool { return x.Group == r.Join }) {
-			return refusal(AlreadyMember)
+			return refusal(pipeline.CauseAlreadyMember)
 		}
 		for _, sku := range f.groups[r.Join].SKUs {
 			all = append(all, Assignment{SKU: sku, Group: r.Join, Disabled: []string{}})

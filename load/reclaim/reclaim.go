@@ -27,6 +27,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"seatlake/pipeline"
 )
 
 // Tenant is the tenant as it is now.
@@ -112,29 +114,9 @@ type Request struct {
 	Join   string      // group whose member the user becomes
 }
 
-// Cause is why Graph refuses a write.
-type Cause string
-
-// The causes, in the words of the ledger.
-const (
-	NoSeats       Cause = "no_seats"
-	Exclusive     Cause = "mutually_exclusive"
-	Dependency    Cause = "dependency"
-	UsageLocation Cause = "usage_location"
-	Inherited     Cause = "inherited"
-	NotHeld       Cause = "not_held"
-	UnknownSKU    Cause = "unknown_sku"
-	UnknownUser   Cause = "unknown_user"
-	NoRights      Cause = "no_rights"
-	AlreadyMember Cause = "already_member"
-	Refused       Cause = "refused"
-	Unanswered    Cause = "unanswered"
-	Unreadable    Cause = "unreadable" // what has to be known before the act could not be read
-)
-
 // Refusal is the error of a write that Graph did not do.
 type Refusal struct {
-	Cause Cause
+	Cause pipeline.Cause
 	Err   error
 }
 
@@ -199,11 +181,11 @@ const (
 
 // Event is something that happened to a row of a sealed plan.
 type Event struct {
-	Row    int    `json:"row"`
-	Action Action `json:"action"`
-	State  State  `json:"state,omitempty"` // the row's from now on; "" leaves it
-	Reason string `json:"reason,omitempty"`
-	Cause  Cause  `json:"cause,omitempty"`
+	Row    int            `json:"row"`
+	Action Action         `json:"action"`
+	State  State          `json:"state,omitempty"` // the row's from now on; "" leaves it
+	Reason string         `json:"reason,omitempty"`
+	Cause  pipeline.Cause `json:"cause,omitempty"`
 
 	Way        string      `json:"way,omitempty"` // direct or group, of a write
 	Assignment *Assignment `json:"assignment,omitempty"`

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"seatlake/pipeline"
 )
 
 // RollbackOptions say what Rollback gives back.
@@ -147,7 +149,7 @@ func (r *restore) enter(events ...Event) error {
 	return r.write(r.plan.ID, nil, events...)
 }
 
-func (r *restore) end(cause Cause, reason string) error {
+func (r *restore) end(cause pipeline.Cause, reason string) error {
 	r.result.Row, r.result.State, r.result.Cause, r.result.Reason = &r.item.Row, r.item.State, cause, reason
 	return nil
 }
@@ -155,10 +157,10 @@ func (r *restore) end(cause Cause, reason string) error {
 func (r *restore) do(ctx context.Context) error {
 	u, err := r.tenant.User(ctx, r.item.UserID)
 	if errors.Is(err, ErrNoUser) {
-		return r.end(UnknownUser, "the user no longer exists: nothing can be given back")
+		return r.end(pipeline.CauseUnknownUser, "the user no longer exists: nothing can be given back")
 	}
 	if err != nil {
-		return r.end(Unreadable, err.Error())
+		return r.end(pipeline.CauseUnreadable, err.Error())
 	}
 	if pending := r.item.Pending; pending != nil && !pending.Restore {
 		// It may have been taken. What the user has afterwards is what counts.
@@ -194,7 +196,7 @@ func (r *restore) give(ctx context.Context, u *User, x Assignment) (ended bool, 
 		if err := r.enter(Event{Action: RestoreNotDone, Way: way(x), Assignment: &x, Reason: reason, State: AttentionRequired}); err != nil {
 			return true, err
 		}
-		return true, r.end(Refused, reason)
+		return true, r.end(pipeline.CauseRefused, reason)
 	}
 	r.result.Requests = append(r.result.Requests, r.tenant.Preview(request))
 	if r.dryRun {
@@ -209,12 +211,12 @@ func (r *restore) give(ctx context.Context, u *User, x Assignment) (ended bool, 
 	case err == nil:
 		return false, r.enter(Event{Action: Restored, Way: way(x), Assignment: &x, Reason: note})
 	case errors.Is(err, ErrUnanswered):
-		return true, r.end(Unanswered, err.Error()+": `seatlake reclaim rollback` again finds out whether it was done")
+		return true, r.end(pipeline.CauseUnanswered, err.Error()+": `seatlake reclaim rollback` again finds out whether it was done")
 	case !errors.As(err, &refusal):
 		return true, err
 	}
 	e := Event{Action: RestoreNotDone, Way: way(x), Assignment: &x, Cause: refusal.Cause, Reason: refusal.Error()}
-	if refusal.Cause != NoRights {
+	if refusal.Cause != pipeline.CauseNoRights {
 		e.State = AttentionRequired
 	}
 	if err := r.enter(e); err != nil {
@@ -223,7 +225,7 @@ func (r *restore) give(ctx context.Context, u *User, x Assignment) (ended bool, 
 	if err := r.end(refusal.Cause, refusal.Error()); err != nil {
 		return true, err
 	}
-	if refusal.Cause == NoRights {
+	if refusal.Cause == pipeline.CauseNoRights {
 		return true, errStop
 	}
 	return true, nil

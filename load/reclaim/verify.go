@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"seatlake/pipeline"
 )
 
 // VerifyOptions bound how long Verify waits for writes to show.
@@ -129,7 +131,7 @@ func (b *Book) closing(i *Item, pending *Pending, u *User) []Event {
 	case pending.Restore:
 		return []Event{{Row: i.Number, Action: RestoreCompleted, State: ClosedCancelled, Reason: "given back"}}
 	case u.has(i.SKU):
-		return []Event{{Row: i.Number, Action: Reported, State: AttentionRequired, Cause: Inherited, Reason: "the user keeps the licence by a group"}}
+		return []Event{{Row: i.Number, Action: Reported, State: AttentionRequired, Cause: pipeline.CauseInherited, Reason: "the user keeps the licence by a group"}}
 	default:
 		return []Event{{Row: i.Number, Action: Completed, State: ClosedComplete, Freed: true, Reason: "the licence was taken"}}
 	}
