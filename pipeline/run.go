@@ -92,10 +92,11 @@ type Seen struct {
 	Drift   Drift
 }
 
-// Fixed is a table whose rows come from no page. It replaces the whole table.
+// Fixed is a table whose rows come from no page.
 type Fixed struct {
 	Table  *schemas.Table
 	Stream func() Stream
+	Days   []string // UTC days, "2006-01-02", whose rows it replaces; none for the whole table
 }
 
 // Progress is told what a run does. Any func may be nil. They are called from
@@ -385,7 +386,12 @@ func (r *runner) fixed(ctx context.Context, f Fixed) error {
 		return r.place(f.Table.Name, err)
 	}
 	r.files = append(r.files, files...)
-	r.replaces = append(r.replaces, Replacement{Table: f.Table.Name})
+	if len(f.Days) == 0 {
+		r.replaces = append(r.replaces, Replacement{Table: f.Table.Name})
+	}
+	for _, d := range f.Days {
+		r.replaces = append(r.replaces, Replacement{Table: f.Table.Name, From: d, To: d})
+	}
 	return nil
 }
 

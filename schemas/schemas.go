@@ -201,6 +201,7 @@ func All() []*Table {
 		GraphSubscriptions, GraphUserRegistrationDetails, GraphReportSettings, ReportMicrosoft365CopilotUsageUserDetail,
 		GraphNonInteractiveSignIns,
 		LicenseTerms, InventoryInstallations, LegacyLicenses, HrEmployees, ReclaimEvents,
+		HistoryDays, HistoryUsers, HistoryUserLicenses, HistoryPositions, HistoryLicenseActivity,
 		CatalogSkus, CatalogServicePlans,
 	}
 }

@@ -19,14 +19,7 @@ func Preview(ctx context.Context, in Inputs, model, query string, o Options, fn 
 	if err := p.replaceSeeds(in.Seeds); err != nil {
 		return err
 	}
-	needed := map[string]bool{model: true}
-	for i := len(p.order) - 1; i >= 0; i-- { // what a node reads stands before it
-		if n := p.order[i]; needed[n.Name] {
-			for _, name := range n.DependsOn {
-				needed[name] = true
-			}
-		}
-	}
+	needed := p.needed(model)
 	return withEngine(ctx, o, func(e *engine) (*Local, error) {
 		local, err := in.local(ctx, nil, p.reads(needed))
 		if err != nil {

@@ -168,6 +168,14 @@ func (c factRow) whole(i int) *int64 {
 	return nil
 }
 
+// count is an integer that is never null.
+func (c factRow) count(i int) int64 {
+	if n := c.whole(i); n != nil {
+		return *n
+	}
+	return 0
+}
+
 func (c factRow) day(i int) *time.Time {
 	t, ok := c[i].(time.Time)
 	if !ok {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -151,7 +152,11 @@ func (b *batch) tenant(ctx context.Context, lk *lake.Lake, parts *parts, t Tenan
 	if !b.due.is(run.Started, past, jobs) {
 		return nil, nil
 	}
-	p := &pipeline.Pipeline{Dataset: b.telemetry.dataset(lk), Jobs: jobs, Fixed: parts.fixed(), Now: b.now, Progress: b.progress(t.Name)}
+	sealing, history := b.history(ctx, lk, t, tenantID, run)
+	defer func() { _ = sealing.close() }() // what its directory holds is of no use to anybody
+	p := &pipeline.Pipeline{
+		Dataset: b.telemetry.dataset(lk), Jobs: jobs, Fixed: slices.Concat(parts.fixed(), history), Now: b.now, Progress: b.progress(t.Name),
+	}
 	if b.cfg.Raw.Retain <= 0 {
 		p.Source = &stopper{Source: b.telemetry.source(b.source(client, t.Name)), asked: asked}
 		s.RunID = run.ID
@@ -193,6 +198,20 @@ func reasonToKeep(err error, sealed bool) error {
 		return err
 	}
 	return errors.New("the pages are at fault; names are sealed here, so that only the run's own log says how")
+}
+
+// history is what a run puts into the history of the days before it. When that cannot
+// be made, the run does without: its days wait, and models read them as snapshots.
+func (b *batch) history(ctx context.Context, lk *lake.Lake, t Tenant, tenantID string, run pipeline.Run) (*sealing, []pipeline.Fixed) {
+	s, err := sealHistory(ctx, b.cfg, lk, tenantID, run.Started)
+	if err == nil {
+		var fixed []pipeline.Fixed
+		if fixed, err = s.fixed(ctx); err == nil {
+			return s, fixed
+		}
+	}
+	b.reporter.Warn("the history is behind", "tenant", t.Name, "error", errors.Join(err, s.close()).Error())
+	return nil, nil
 }
 
 // client is Graph as one tenant's configuration says. It spools into the directory,

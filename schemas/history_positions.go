@@ -1,0 +1,37 @@
+package schemas
+
+// HistoryPositions is the licence positions of the days that are over.
+var HistoryPositions = &Table{
+	Name: "history_positions", Version: 1,
+	Doc:       "Licence positions of each day, as the last marts built of the day had them.",
+	Grain:     "SKU",
+	Key:       []string{"sku_id"},
+	Partition: "snapshot_date",
+	Fields: []Field{
+		tenantID(),
+		historyDate("UTC day of the newest run that the positions knew. Computed."),
+		{ID: 3, Name: "sku_id", Kind: UUID, Dict: true, Required: true, Doc: "SKU. Computed from license_positions."},
+		{ID: 4, Name: "as_of_date", Kind: Date, Doc: "UTC day of the snapshot the position is of. Computed from license_positions."},
+		{ID: 5, Name: "sku_part_number", Kind: String, Dict: true, Doc: "Microsoft's part number. Computed from license_positions."},
+		{ID: 6, Name: "product_name", Kind: String, Dict: true, Doc: "Display name on that day. Computed from license_positions."},
+		{ID: 7, Name: "license_class", Kind: String, Dict: true, Doc: "paid, free, trial or capacity. Computed from license_positions."},
+		{ID: 8, Name: "applies_to", Kind: String, Dict: true, Doc: "User or Company. Computed from license_positions."},
+		{ID: 9, Name: "capability_status", Kind: String, Dict: true, Doc: "Enabled, Warning, Suspended, Deleted or LockedOut. Computed from license_positions."},
+		{ID: 10, Name: "enabled_units", Kind: Int32, Doc: "Units in use or usable; null when SKUs could not be read. Computed from license_positions."},
+		{ID: 11, Name: "warning_units", Kind: Int32, Doc: "Units in the grace after expiry. Computed from license_positions."},
+		{ID: 12, Name: "suspended_units", Kind: Int32, Doc: "Units suspended. Computed from license_positions."},
+		{ID: 13, Name: "locked_out_units", Kind: Int32, Doc: "Units locked out. Computed from license_positions."},
+		{ID: 14, Name: "entitled_units", Kind: Int32, Doc: "Enabled and warning units. Computed from license_positions."},
+		{ID: 15, Name: "consumed_units", Kind: Int32, Doc: "Units assigned, as Graph counts them. Computed from license_positions."},
+		{ID: 16, Name: "available_units", Kind: Int32, Doc: "Entitled less consumed units. Computed from license_positions."},
+		{ID: 17, Name: "assigned_users", Kind: Int32, Doc: "Users who hold the licence; null when users could not be read. Computed from license_positions."},
+		{ID: 18, Name: "active_users", Kind: Int32, Doc: "Assigned users who are active. Computed from license_positions."},
+		{ID: 19, Name: "inactive_users", Kind: Int32, Doc: "Assigned users who are inactive. Computed from license_positions."},
+		{ID: 20, Name: "never_active_users", Kind: Int32, Doc: "Assigned users who were never active. Computed from license_positions."},
+		{ID: 21, Name: "too_new_users", Kind: Int32, Doc: "Assigned users whose licence is too new to judge. Computed from license_positions."},
+		{ID: 22, Name: "not_measurable_users", Kind: Int32, Doc: "Assigned users whom no source measures. Computed from license_positions."},
+		{ID: 23, Name: "disabled_users", Kind: Int32, Doc: "Assigned users whose account is switched off. Computed from license_positions."},
+		{ID: 24, Name: "guest_users", Kind: Int32, Doc: "Assigned users who are guests. Computed from license_positions."},
+		{ID: 25, Name: "unreconciled_units", Kind: Int32, Doc: "Consumed units less assigned users. Computed from license_positions."},
+	},
+}

@@ -1,0 +1,28 @@
+-- Grain: one row per tenant, day and SKU.
+select
+  cast(tenant_id as varchar) as tenant_id,
+  snapshot_date,
+  cast(sku_id as varchar) as sku_id,
+  as_of_date,
+  sku_part_number,
+  product_name,
+  license_class,
+  applies_to,
+  capability_status,
+  enabled_units,
+  warning_units,
+  suspended_units,
+  locked_out_units,
+  entitled_units,
+  consumed_units,
+  available_units,
+  assigned_users,
+  active_users,
+  inactive_users,
+  never_active_users,
+  too_new_users,
+  not_measurable_users,
+  disabled_users,
+  guest_users,
+  unreconciled_units
+from {{ source('lake', 'history_positions') }}
