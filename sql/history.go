@@ -3,6 +3,8 @@ package sql
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -46,7 +48,11 @@ func OpenRecorder(ctx context.Context, in Inputs, gold map[string]string, keep m
 		}
 	}()
 	needed := p.needed(changeModels...)
-	if r.local, err = in.local(ctx, gold, p.reads(needed)); err != nil {
+	wanted := p.reads(needed)
+	for _, mart := range slices.Sorted(maps.Keys(gold)) {
+		wanted = append(wanted, Read{Name: mart})
+	}
+	if r.local, err = in.local(ctx, gold, wanted); err != nil {
 		return nil, err
 	}
 	b := &build{engine: r.engine, options: o}
@@ -61,7 +67,7 @@ func OpenRecorder(ctx context.Context, in Inputs, gold map[string]string, keep m
 			return nil, err
 		}
 	}
-	for mart, path := range gold {
+	for mart, path := range r.local.Gold {
 		if err := r.engine.exec(ctx, "create view "+quote(mart)+" as select * from read_parquet("+list([]string{path})+", hive_partitioning = false)"); err != nil {
 			return nil, fmt.Errorf("read mart %s: %w", mart, err)
 		}

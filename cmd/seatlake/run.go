@@ -152,8 +152,8 @@ func (b *batch) tenant(ctx context.Context, lk *lake.Lake, parts *parts, t Tenan
 	if !b.due.is(run.Started, past, jobs) {
 		return nil, nil
 	}
-	sealing, history := b.history(ctx, lk, t, tenantID, run)
-	defer func() { _ = sealing.close() }() // what its directory holds is of no use to anybody
+	recording, history := b.history(ctx, lk, t, tenantID, run)
+	defer func() { _ = recording.close() }() // what its directory holds is of no use to anybody
 	p := &pipeline.Pipeline{
 		Dataset: b.telemetry.dataset(lk), Jobs: jobs, Fixed: slices.Concat(parts.fixed(), history), Now: b.now, Progress: b.progress(t.Name),
 	}
@@ -202,8 +202,8 @@ func reasonToKeep(err error, sealed bool) error {
 
 // history is what a run puts into the history of the days before it. When that cannot
 // be made, the run does without: its days wait, and models read them as snapshots.
-func (b *batch) history(ctx context.Context, lk *lake.Lake, t Tenant, tenantID string, run pipeline.Run) (*sealing, []pipeline.Fixed) {
-	s, err := sealHistory(ctx, b.cfg, lk, tenantID, run.Started)
+func (b *batch) history(ctx context.Context, lk *lake.Lake, t Tenant, tenantID string, run pipeline.Run) (*recording, []pipeline.Fixed) {
+	s, err := recordHistory(ctx, b.cfg, lk, tenantID, run.Started)
 	if err == nil {
 		var fixed []pipeline.Fixed
 		if fixed, err = s.fixed(ctx); err == nil {

@@ -23,19 +23,19 @@ import (
 // only in a lake of before there was a history; `seatlake history rebuild` takes them.
 const historyWindow = 31
 
-// sealing is the history of a tenant being brought up to the day before a run: which
+// recording is the history of a tenant being brought up to the day before a run: which
 // days are put in, and where the rows come from. The run commits them with its own.
-type sealing struct {
+type recording struct {
 	tenantID string
 	files    map[string][]pipeline.File // of graph_users and graph_user_licenses, by day
-	known    map[string]sealedDay       // days that are in the history
+	known    map[string]recordedDay     // days that are in the history
 	days     []string                   // days of snapshots to be put in, in their order
 	pastMarts
 	recorder *sql.Recorder
 }
 
-// sealedDay is a row of history_days.
-type sealedDay struct {
+// recordedDay is a row of history_days.
+type recordedDay struct {
 	users, licenses int64
 	sources         string // SHA-256 over those of its files
 	marts           int64  // version of the marts its positions are of; 0 for none
@@ -43,18 +43,17 @@ type sealedDay struct {
 
 // pastMarts are figures of published marts to be put in; day is empty when there are none.
 type pastMarts struct {
-	day     string
-	version int64
-	marts   map[string]string // mart -> Parquet file
+	day  string
+	gold *lake.Gold
 }
 
-// sealHistory prepares what a run that begins on a day puts into the history: the
+// recordHistory prepares what a run that begins on a day puts into the history: the
 // tenant's days before. It gives nil when nothing has to be put in.
 //
 // The days stay readable as snapshots until they are in the history, so that models
 // say the same before and after. An error keeps no run from its own work: the next one
 // tries again, and `seatlake check` names the days that wait.
-func sealHistory(ctx context.Context, cfg *Config, lk *lake.Lake, tenantID string, started time.Time) (*sealing, error) {
+func recordHistory(ctx context.Context, cfg *Config, lk *lake.Lake, tenantID string, started time.Time) (*recording, error) {
 	snapshot, err := lk.Snapshot(ctx, 0)
 	if errors.Is(err, lake.ErrEmpty) {
 		return nil, nil
@@ -62,8 +61,8 @@ func sealHistory(ctx context.Context, cfg *Config, lk *lake.Lake, tenantID strin
 	if err != nil {
 		return nil, err
 	}
-	s := &sealing{tenantID: tenantID, files: daysOf(snapshot, tenantID)}
-	if s.known, err = sealedDays(ctx, snapshot, tenantID); err != nil {
+	s := &recording{tenantID: tenantID, files: daysOf(snapshot, tenantID)}
+	if s.known, err = recordedDays(ctx, lk, snapshot, tenantID); err != nil {
 		return nil, err
 	}
 	today := started.UTC().Format(time.DateOnly)
@@ -76,7 +75,7 @@ func sealHistory(ctx context.Context, cfg *Config, lk *lake.Lake, tenantID strin
 	if len(s.days) == 0 && s.day == "" {
 		return nil, nil
 	}
-	return s, s.open(ctx, cfg, snapshot)
+	return s, s.open(ctx, cfg, lk, snapshot)
 }
 
 // daysOf is a tenant's files of users and their licences, by day. A day without users
@@ -107,44 +106,45 @@ func sourcesOf(files []pipeline.File) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// sealedDays is what the history says of its days.
-func sealedDays(ctx context.Context, snapshot *lake.Snapshot, tenantID string) (map[string]sealedDay, error) {
-	known := map[string]sealedDay{}
-	days, err := localFiles(ctx, snapshot, schemas.HistoryDays.Name, func(f pipeline.File) bool { return f.Tenant == tenantID })
-	if err != nil || len(days) == 0 {
-		return known, err
+// recordedDays is what the history says of its days.
+func recordedDays(ctx context.Context, lk *lake.Lake, snapshot *lake.Snapshot, tenantID string) (map[string]recordedDay, error) {
+	known := map[string]recordedDay{}
+	in := only(lk, snapshot, nil, func(f pipeline.File) bool { return f.Tenant == tenantID && f.Table == schemas.HistoryDays.Name })
+	if len(in.Files) == 0 {
+		return known, nil
 	}
-	in := sql.Inputs{Files: map[string][]string{schemas.HistoryDays.Name: days}}
 	query := "select cast(snapshot_date as varchar), users, licenses, sources_sha256, coalesce(marts_version, 0) from history_days"
-	err = sql.Query(ctx, in, nil, query, func(rows *sql.Rows) error {
+	err := sql.Query(ctx, in, nil, query, func(rows *sql.Rows) error {
 		for row, err := range rows.All() {
 			if err != nil {
 				return err
 			}
 			r := factRow(row)
-			known[r.text(0)] = sealedDay{users: r.count(1), licenses: r.count(2), sources: r.text(3), marts: r.count(4)}
+			known[r.text(0)] = recordedDay{users: r.count(1), licenses: r.count(2), sources: r.text(3), marts: r.count(4)}
 		}
 		return nil
 	})
 	return known, err
 }
 
-// localFiles is where some of a table's files are on this machine.
-func localFiles(ctx context.Context, snapshot *lake.Snapshot, table string, wanted func(pipeline.File) bool) ([]string, error) {
-	part := *snapshot
-	part.Files = map[string][]pipeline.File{}
-	for _, f := range snapshot.Files[table] {
-		if wanted(f) {
-			part.Files[table] = append(part.Files[table], f)
+// only is some files of a snapshot and marts as inputs, without its coverage.
+func only(lk *lake.Lake, s *lake.Snapshot, marts *lake.Gold, wanted func(pipeline.File) bool) sql.Inputs {
+	part := *s
+	part.Files, part.Coverage = map[string][]pipeline.File{}, nil
+	for table, files := range s.Files {
+		for _, f := range files {
+			if wanted(f) {
+				part.Files[table] = append(part.Files[table], f)
+			}
 		}
 	}
-	return part.Local(ctx, table)
+	return openedOf(new(Config), lk, &part, marts).inputs
 }
 
 // waiting is the days before today that are to be put in: those that are not in, and
 // those whose files are no longer the ones that were read. A day changes what happened
 // on the next one, too, so that all days from the first on are put in again.
-func (s *sealing) waiting(today string) ([]string, error) {
+func (s *recording) waiting(today string) ([]string, error) {
 	first := ""
 	stored := slices.DeleteFunc(slices.Sorted(maps.Keys(s.files)), func(day string) bool { return day >= today })
 	for _, day := range stored {
@@ -168,9 +168,12 @@ func (s *sealing) waiting(today string) ([]string, error) {
 	return stored, nil
 }
 
+// dailyMarts are the marts whose newest day is put into the history.
+var dailyMarts = []string{"license_positions_daily", "license_activity_trend"}
+
 // findPositions finds the day of the published marts, if it is over and the history
 // does not have its figures.
-func (s *sealing) findPositions(ctx context.Context, lk *lake.Lake, today string) error {
+func (s *recording) findPositions(ctx context.Context, lk *lake.Lake, today string) error {
 	gold, err := lk.Gold(0)
 	if errors.Is(err, lake.ErrNoGold) {
 		return nil
@@ -178,8 +181,8 @@ func (s *sealing) findPositions(ctx context.Context, lk *lake.Lake, today string
 	if err != nil {
 		return err
 	}
-	for _, mart := range []string{"license_positions_daily", "license_activity_trend"} {
-		if !slices.Contains(gold.Marts(), mart) {
+	for _, mart := range dailyMarts {
+		if !slices.ContainsFunc(gold.Files, func(f lake.GoldFile) bool { return f.Mart == mart }) {
 			return nil // an older program built them
 		}
 	}
@@ -196,49 +199,47 @@ func (s *sealing) findPositions(ctx context.Context, lk *lake.Lake, today string
 	if day == "" || day >= today || s.known[day].marts == int64(gold.Version) {
 		return nil
 	}
-	marts, err := martFiles(ctx, gold)
-	if err != nil {
-		return err
-	}
-	s.pastMarts = pastMarts{day: day, version: int64(gold.Version), marts: map[string]string{
-		"license_positions_daily": marts["license_positions_daily"], "license_activity_trend": marts["license_activity_trend"],
-	}}
+	s.pastMarts = pastMarts{day: day, gold: gold}
 	return nil
 }
 
 // open reads all that the rows are made of.
-func (s *sealing) open(ctx context.Context, cfg *Config, snapshot *lake.Snapshot) (err error) {
-	in := sql.Inputs{Files: map[string][]string{}}
+func (s *recording) open(ctx context.Context, cfg *Config, lk *lake.Lake, snapshot *lake.Snapshot) (err error) {
 	last := s.day
 	if n := len(s.days); n > 0 {
 		last = s.days[n-1]
-		for table, wanted := range map[string]func(string) bool{
-			schemas.HistoryDays.Name:         func(day string) bool { return day < s.days[0] },
-			schemas.HistoryUsers.Name:        func(day string) bool { return day < s.days[0] },
-			schemas.HistoryUserLicenses.Name: func(day string) bool { return day < s.days[0] },
-			schemas.GraphUsers.Name:          func(day string) bool { return slices.Contains(s.days, day) },
-			schemas.GraphUserLicenses.Name:   func(day string) bool { return slices.Contains(s.days, day) },
-		} {
-			in.Files[table], err = localFiles(ctx, snapshot, table, func(f pipeline.File) bool { return f.Tenant == s.tenantID && wanted(f.Partition) })
-			if err != nil {
-				return err
-			}
-		}
 	}
+	in := only(lk, snapshot, s.gold, func(f pipeline.File) bool {
+		if f.Tenant != s.tenantID || len(s.days) == 0 {
+			return false
+		}
+		switch f.Table {
+		case schemas.HistoryDays.Name, schemas.HistoryUsers.Name, schemas.HistoryUserLicenses.Name:
+			return f.Partition < s.days[0]
+		case schemas.GraphUsers.Name, schemas.GraphUserLicenses.Name:
+			return slices.Contains(s.days, f.Partition)
+		}
+		return false
+	})
 	in.Coverage = []sql.CoverageRow{{TenantID: s.tenantID, Table: schemas.GraphUsers.Name, State: string(pipeline.Complete), LogicalDate: last, SnapshotDate: last}}
-	keep := map[string]string{}
+	keep, marts := map[string]string{}, map[string]string{}
 	if s.day != "" {
 		where := fmt.Sprintf(" where tenant_id = '%s' and %%s = date '%s'", s.tenantID, s.day)
-		keep["sealed_positions"] = "select * from license_positions_daily" + fmt.Sprintf(where, "position_date")
-		keep["sealed_activity"] = "select * from license_activity_trend" + fmt.Sprintf(where, "activity_date")
+		for _, f := range s.gold.Files {
+			if slices.Contains(dailyMarts, f.Mart) {
+				marts[f.Mart] = f.Path
+			}
+		}
+		keep["recorded_positions"] = "select * from license_positions_daily" + fmt.Sprintf(where, "position_date")
+		keep["recorded_activity"] = "select * from license_activity_trend" + fmt.Sprintf(where, "activity_date")
 	}
-	s.recorder, err = sql.OpenRecorder(ctx, in, s.marts, keep, sql.Options{MemoryLimit: cfg.DuckDB.MemoryLimit, Threads: cfg.DuckDB.Threads})
+	s.recorder, err = sql.OpenRecorder(ctx, in, marts, keep, sql.Options{MemoryLimit: cfg.DuckDB.MemoryLimit, Threads: cfg.DuckDB.Threads})
 	return err
 }
 
 // fixed is the rows as tables of a run. A day without changes replaces what the history
 // had of it by nothing.
-func (s *sealing) fixed(ctx context.Context) ([]pipeline.Fixed, error) {
+func (s *recording) fixed(ctx context.Context) ([]pipeline.Fixed, error) {
 	if s == nil {
 		return nil, nil
 	}
@@ -255,17 +256,17 @@ func (s *sealing) fixed(ctx context.Context) ([]pipeline.Fixed, error) {
 	}
 	table(schemas.HistoryDays, days, query)
 	table(schemas.HistoryUsers, s.days, `select tenant_id, snapshot_date, user_id, is_present, account_enabled
-		from int_user_changes where not is_sealed order by 2, 3`)
+		from int_user_changes where not is_recorded order by 2, 3`)
 	table(schemas.HistoryUserLicenses, s.days, `select tenant_id, snapshot_date, user_id, sku_id, is_held, assigned_by
-		from int_license_changes where not is_sealed order by 2, 3, 4`)
+		from int_license_changes where not is_recorded order by 2, 3, 4`)
 	if s.day != "" {
 		var columns []string
 		for _, f := range schemas.HistoryPositions.Fields[3:] {
 			columns = append(columns, f.Name)
 		}
-		table(schemas.HistoryPositions, []string{s.day}, "select tenant_id, position_date, sku_id, "+strings.Join(columns, ", ")+" from sealed_positions order by 3")
+		table(schemas.HistoryPositions, []string{s.day}, "select tenant_id, position_date, sku_id, "+strings.Join(columns, ", ")+" from recorded_positions order by 3")
 		table(schemas.HistoryLicenseActivity, []string{s.day}, `select tenant_id, activity_date, sku_id, service, entitled_users, active_users, inactive_users,
-			never_active_users, too_new_users, not_measurable_users from sealed_activity order by 3, 4`)
+			never_active_users, too_new_users, not_measurable_users from recorded_activity order by 3, 4`)
 	}
 	last := out[len(out)-1].Stream
 	out[len(out)-1].Stream = func() pipeline.Stream { return s.closing(last()) }
@@ -274,7 +275,7 @@ func (s *sealing) fixed(ctx context.Context) ([]pipeline.Fixed, error) {
 
 // closing is the last stream of the recorder, which is closed behind it, so that it
 // takes no memory from the rest of the run.
-func (s *sealing) closing(in pipeline.Stream) pipeline.Stream {
+func (s *recording) closing(in pipeline.Stream) pipeline.Stream {
 	return pipeline.Stream{Schema: in.Schema, Batches: func(yield func(arrow.RecordBatch, error) bool) {
 		for batch, err := range in.Batches {
 			if !yield(batch, err) {
@@ -288,10 +289,10 @@ func (s *sealing) closing(in pipeline.Stream) pipeline.Stream {
 }
 
 // dayRows is the rows of history_days as a query, and their days.
-func (s *sealing) dayRows(ctx context.Context) ([]string, string, error) {
-	rows := map[string]sealedDay{}
+func (s *recording) dayRows(ctx context.Context) ([]string, string, error) {
+	rows := map[string]recordedDay{}
 	for _, day := range s.days {
-		rows[day] = sealedDay{sources: sourcesOf(s.files[day]), marts: s.known[day].marts}
+		rows[day] = recordedDay{sources: sourcesOf(s.files[day]), marts: s.known[day].marts}
 	}
 	err := s.recorder.Rows(ctx, `select cast(u.snapshot_date as varchar), u.users, coalesce(l.licenses, 0)
 		from (select snapshot_date, count(*) as users from stg_users group by 1) as u
@@ -310,7 +311,7 @@ func (s *sealing) dayRows(ctx context.Context) ([]string, string, error) {
 		rows[s.day] = known // only its positions are new
 	}
 	if day, ok := rows[s.day]; ok {
-		day.marts = s.version
+		day.marts = int64(s.gold.Version)
 		rows[s.day] = day
 	}
 	days := slices.Sorted(maps.Keys(rows))
@@ -323,7 +324,7 @@ func (s *sealing) dayRows(ctx context.Context) ([]string, string, error) {
 }
 
 // close lets go of what the rows are made of.
-func (s *sealing) close() error {
+func (s *recording) close() error {
 	if s == nil || s.recorder == nil {
 		return nil
 	}
