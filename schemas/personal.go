@@ -17,6 +17,7 @@ const (
 	PersonName                         // display, first or family name: others may bear it, too
 	Device                             // name, id or serial number of a person's device
 	Place                              // network address, or an address of the web that holds a name
+	Remark                             // text for people, which may name anybody
 )
 
 // Identifies says that the value tells whose the row is.

@@ -27,7 +27,7 @@ var ReclaimEvents = &Table{
 		{ID: 15, Name: "sku_part_number", Kind: String, Required: true, Doc: "Part number of the SKU."},
 		{ID: 16, Name: "action", Kind: String, Required: true, Doc: "What happened: planned, sealed, notified, answered, timed_out, approved, due, counted, intended, removed, not_done, completed, skipped, cancelled, reported, verified, unverified, restore_intended, restored, restore_not_done or restore_completed."},
 		{ID: 17, Name: "state", Kind: String, Doc: "State of the row from now on; null when the event leaves it."},
-		{ID: 18, Name: "reason", Kind: String, Doc: "Why, for people."},
+		{ID: 18, Name: "reason", Kind: String, Personal: Remark, Doc: "Why, for people."},
 		{ID: 19, Name: "cause", Kind: String, Doc: "Why Graph refused a write, in one word; null when it did not."},
 		{ID: 20, Name: "way", Kind: String, Doc: "direct or group: how the licence was assigned that a write is about; null for other events."},
 		{ID: 21, Name: "group_id", Kind: UUID, Doc: "Group of a write about a group; null otherwise."},

@@ -269,7 +269,7 @@ func (d *delivery) today() time.Time {
 }
 
 // build makes the feed, with the rows delivered last at hand.
-func (d *delivery) build(facts *feed.Facts) (made *feed.Feed, last *feed.Snapshot, record *lake.Delivery, err error) {
+func (d *delivery) build(ctx context.Context, facts *feed.Facts) (made *feed.Feed, last *feed.Snapshot, record *lake.Delivery, err error) {
 	options := feed.Options{Format: d.guessFormat(), Set: map[string]string{}, Today: d.today()}
 	for _, set := range d.set {
 		column, text, ok := strings.Cut(set, "=")
@@ -282,7 +282,7 @@ func (d *delivery) build(facts *feed.Facts) (made *feed.Feed, last *feed.Snapsho
 		return nil, nil, nil, err
 	}
 	if !d.isPast() {
-		if last, record, err = d.last(); err != nil {
+		if last, record, err = d.last(ctx); err != nil {
 			return nil, nil, nil, err
 		}
 	}
@@ -333,13 +333,13 @@ func (d *delivery) readTemplates() ([]*feed.Template, feed.Mapping, error) {
 }
 
 // last is the rows delivered last, and their record; nil when nothing was.
-func (d *delivery) last() (*feed.Snapshot, *lake.Delivery, error) {
+func (d *delivery) last(ctx context.Context) (*feed.Snapshot, *lake.Delivery, error) {
 	all, err := d.lake.Deliveries(d.name)
 	if err != nil || len(all) == 0 {
 		return nil, nil, err
 	}
 	record := &all[len(all)-1]
-	body, err := d.lake.DeliveredRows(record)
+	body, err := d.lake.DeliveredRows(ctx, record)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("the rows of delivery %d of %s are missing, so what is gone since cannot be told: %w; restore them from a backup", record.Number, d.name, err)
 	}
@@ -374,7 +374,7 @@ func (d *delivery) deliver(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, right.Close()) }()
-	made, last, record, err := d.build(facts)
+	made, last, record, err := d.build(ctx, facts)
 	if err != nil {
 		return err
 	}
@@ -407,7 +407,7 @@ func (d *delivery) writePast(facts *feed.Facts) error {
 	if d.onlyChanges {
 		return usage("--only-changes compares with the last delivery, and a feed of the past is none: leave out one of them")
 	}
-	made, _, _, err := d.build(facts)
+	made, _, _, err := d.build(ctx, facts)
 	if err != nil {
 		return err
 	}

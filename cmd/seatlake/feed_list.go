@@ -102,7 +102,7 @@ func (d *delivery) diff(ctx context.Context, r reading) error {
 		return err
 	}
 	d.findAge(facts)
-	made, last, record, err := d.build(facts)
+	made, last, record, err := d.build(ctx, facts)
 	if err != nil {
 		return err
 	}

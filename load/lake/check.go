@@ -70,7 +70,7 @@ func (l *Lake) Check(ctx context.Context) ([]Finding, error) {
 		c.fault(logDir, err.Error(), cureRestore)
 		return c.found, nil
 	}
-	for _, part := range []func(context.Context, []*entry) error{c.checkpoint, c.data, c.gold, c.feeds, c.ledgers, c.staging} {
+	for _, part := range []func(context.Context, []*entry) error{c.checkpoint, c.data, c.gold, c.feeds, c.ledgers, c.erasures, c.staging} {
 		if err := part(ctx, entries); err != nil {
 			return c.found, err
 		}

@@ -129,14 +129,19 @@ func rowsName(n int64, sum string) string { return fmt.Sprintf("%012d-%.12s.rows
 
 // DeliveredRows is the rows of a delivery, as they were recorded. Those of older
 // deliveries than the newest two are gone: the error is fs.ErrNotExist.
-func (l *Lake) DeliveredRows(d *Delivery) ([]byte, error) {
-	name := feedsDir + "/" + d.Feed + "/" + d.Rows.Name
+//
+// Of people who were erased since there are none.
+func (l *Lake) DeliveredRows(ctx context.Context, d *Delivery) ([]byte, error) {
+	name, want, err := l.rowsOfDelivery(ctx, d)
+	if err != nil {
+		return nil, err
+	}
 	body, err := l.store.read(name)
 	if err != nil {
 		return nil, err
 	}
-	if got := hashOf(body); got != d.Rows.SHA256 {
-		return nil, fmt.Errorf("%s is damaged: its SHA-256 is %s, and %s was written; restore it from a backup", l.store.path(name), got, d.Rows.SHA256)
+	if got := hashOf(body); got != want {
+		return nil, fmt.Errorf("%s is damaged: its SHA-256 is %s, and %s was written; restore it from a backup", l.store.path(name), got, want)
 	}
 	return body, nil
 }
@@ -245,15 +250,18 @@ func (c *checker) feeds(ctx context.Context, _ []*entry) error {
 			continue
 		}
 		for i := max(0, len(all)-rowsKept); i < len(all); i++ {
-			name := feedsDir + "/" + feed + "/" + all[i].Rows.Name
+			name, want, err := c.lake.rowsOfDelivery(ctx, &all[i])
+			if err != nil {
+				return err
+			}
 			body, err := c.lake.store.read(name)
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
 				c.fault(name, "the rows of the delivery are missing", cureRestore)
 			case err != nil:
 				return err
-			case hashOf(body) != all[i].Rows.SHA256:
-				c.fault(name, fmt.Sprintf("its SHA-256 is %s, and %s was written", hashOf(body), all[i].Rows.SHA256), cureRestore)
+			case hashOf(body) != want:
+				c.fault(name, fmt.Sprintf("its SHA-256 is %s, and %s was written", hashOf(body), want), cureRestore)
 			}
 		}
 	}

@@ -38,7 +38,7 @@ func TestDeliveries(t *testing.T) {
 		if all[0].Number != 1 || all[1].Number != 2 || all[0].ParentSHA256 != "" || all[1].ParentSHA256 == "" || all[1].Files[0].Name != "a.csv" {
 			t.Errorf("Deliveries = %+v", all)
 		}
-		rows, err := l.DeliveredRows(&all[1])
+		rows, err := l.DeliveredRows(t.Context(), &all[1])
 		if err != nil || string(rows) != "second" {
 			t.Errorf("rows = %q, %v", rows, err)
 		}
@@ -66,7 +66,7 @@ func TestDeliveries(t *testing.T) {
 			t.Fatalf("Deliveries = %v, %v", all, err)
 		}
 		for i, want := range []error{fs.ErrNotExist, nil, nil} {
-			if _, err := l.DeliveredRows(&all[i]); !errors.Is(err, want) {
+			if _, err := l.DeliveredRows(t.Context(), &all[i]); !errors.Is(err, want) {
 				t.Errorf("rows of delivery %d: %v, want %v", i+1, err, want)
 			}
 		}
@@ -141,7 +141,7 @@ func TestDamagedDeliveries(t *testing.T) {
 			}
 			all, err := l.Deliveries("sam360")
 			if err == nil {
-				_, err = l.DeliveredRows(&all[len(all)-1])
+				_, err = l.DeliveredRows(t.Context(), &all[len(all)-1])
 			}
 			if err == nil {
 				t.Error("it is read as if nothing had happened")

@@ -38,6 +38,10 @@ type GoldFile struct {
 	Rows   int64  `json:"rows"`
 	Size   int64  `json:"size"` // bytes
 	SHA256 string `json:"sha256"`
+
+	// Erased is how many rows it had when it was published, and lost since because they
+	// were of a person who was erased. Sums over it are less than those of other marts.
+	Erased int64 `json:"erased,omitempty"`
 }
 
 const (

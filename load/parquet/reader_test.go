@@ -269,4 +269,3 @@ func TestEditDropsRowsAndChangesTexts(t *testing.T) {
 		t.Fatalf("the edited rows are not the expected ones; %d were edited", edited)
 	}
 }
-
