@@ -367,7 +367,7 @@ func (d *delivery) deliver(ctx context.Context) (err error) {
 		return fmt.Errorf("nothing was written, because figures of the feed would be wrong or missing:\n  %s\nMend that and run again, or write it as it is with --allow-gaps", strings.Join(d.gaps, "\n  "))
 	}
 	if d.isPast() {
-		return d.writePast(facts)
+		return d.writePast(ctx, facts)
 	}
 	right, err := d.lake.Deliver(ctx, d.name)
 	if err != nil {
@@ -403,7 +403,7 @@ func (d *delivery) deliver(ctx context.Context) (err error) {
 }
 
 // writePast writes the feed of a moment that is over.
-func (d *delivery) writePast(facts *feed.Facts) error {
+func (d *delivery) writePast(ctx context.Context, facts *feed.Facts) error {
 	if d.onlyChanges {
 		return usage("--only-changes compares with the last delivery, and a feed of the past is none: leave out one of them")
 	}
