@@ -165,7 +165,7 @@ Exit status: 0 complete; 1 nothing published; 2 usage or configuration;
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress, warnings and errors only")
 	flags.StringVar(&a.nowFlag, "now", "", "act as if it were this `time` (RFC 3339), for tests and for repeating a day")
 	root.AddCommand(
-		a.demoCommand(), a.initCommand(), a.doctorCommand(), a.loginCommand(), a.runCommand(), a.replayCommand(), a.buildCommand(), a.checkCommand(), a.pruneCommand(), a.compactCommand(),
+		a.demoCommand(), a.initCommand(), a.doctorCommand(), a.loginCommand(), a.runCommand(), a.replayCommand(), a.buildCommand(), a.checkCommand(), a.pruneCommand(), a.compactCommand(), a.eraseCommand(),
 		a.showCommand(), a.queryCommand(), a.diffCommand(), a.termsCommand(), a.inventoryCommand(), a.licensesCommand(), a.reclaimCommand(), a.feedCommand(), a.catalogCommand(), a.graphCommand(), a.docsCommand(), a.versionCommand(),
 		a.revealCommand(), a.sealCommand(),
 	)

@@ -118,7 +118,7 @@ func (p *person) isRecord(header []string, cells []cell, day string) bool {
 			continue
 		}
 		switch {
-		case p.isID([]byte(text)), strings.Contains(text, "@") && p.bears(schemas.Address, text, day),
+		case p.isID([]byte(text)), unlike(normal(text)) && p.bears(schemas.Address, text, day),
 			strings.Contains(text, `\`) && p.bears(schemas.AccountName, text, day),
 			(strings.Contains(title, "user") || strings.Contains(title, "account")) && p.bears(schemas.AccountName, text, day),
 			strings.Contains(title, "employee") && p.bears(schemas.EmployeeNumber, text, day):

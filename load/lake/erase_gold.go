@@ -132,6 +132,10 @@ func (x *erasing) eraseMart(name string, f *GoldFile) (changed bool, err error) 
 	return true, x.lake.store.syncDirs(path.Dir(name))
 }
 
+// rowsOfPerson are the columns of marts that say whose a row is. A row that names a person
+// elsewhere, such as the total of a manager's people, stays and loses the name.
+var rowsOfPerson = []string{"user_id", "user_principal_name", "mail", "subject_id"}
+
 // judge says what becomes of a row of a mart. With keep set it is of a book of what was
 // done: the row stays, and does not name the person.
 func (p *person) judge(r parquet.MartRow, keep bool) parquet.Verdict {
@@ -142,12 +146,9 @@ func (p *person) judge(r parquet.MartRow, keep bool) parquet.Verdict {
 		case name == "user_id":
 			mine = mine || p.isID([]byte(text))
 			other = other || !p.isID([]byte(text))
-		case name == "manager_id" && p.isID([]byte(text)), ofSomebodyElse(name) && p.bears(schemas.Address, text, ""):
-			v.Set[c] = nil
-		case p.isID([]byte(text)):
-			mine = true
-		case strings.Contains(text, "@") && p.name(schemas.Address, normal(text)) != nil && !strings.HasSuffix(name, "_by") && name != "actor":
-			mine = mine || len(p.name(schemas.Address, normal(text)).Others) == 0
+		case slices.Contains(rowsOfPerson, name):
+			n := p.name(schemas.Address, normal(text))
+			mine = mine || p.isID([]byte(text)) || n != nil && len(n.Others) == 0
 		}
 	}
 	mine = mine && !other
@@ -163,10 +164,9 @@ func (p *person) judge(r parquet.MartRow, keep bool) parquet.Verdict {
 			v.Set[c] = []byte(schemas.ErasedText)
 		case mine && (name == "state_reason" || name == "comment"):
 			v.Set[c] = nil
+		case name == "manager_id" && p.isID([]byte(text)):
+			v.Set[c] = nil
 		default:
-			if _, is := v.Set[c]; is {
-				continue
-			}
 			if redacted, found := p.redact(text); found {
 				v.Set[c] = []byte(redacted)
 			}

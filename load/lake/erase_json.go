@@ -135,7 +135,7 @@ func (j *jsonEraser) elements() {
 // value copies a value and says whether it is an object that is the person. One below
 // the elements then becomes null.
 func (j *jsonEraser) value(depth int) (mine bool) {
-	from := len(j.out)
+	from, before := len(j.out), j.changed
 	switch j.in[j.at] {
 	case '{':
 		var ids []string
@@ -158,7 +158,7 @@ func (j *jsonEraser) value(depth int) (mine bool) {
 		mine = mine || named && len(ids) == 0
 		if mine && depth > 0 {
 			j.out = append(j.out[:from], "null"...)
-			j.changed++
+			j.changed = before + 1
 		}
 	case '[':
 		j.copy(1)

@@ -212,7 +212,8 @@ func zipAgain(body []byte) ([]byte, error) {
 	if _, err := w.Write(body); err != nil {
 		return nil, err
 	}
-	return out.Bytes(), w.Close()
+	err := w.Close()
+	return out.Bytes(), err
 }
 
 // replacePages puts changed pages in their places, then what the index says of them.

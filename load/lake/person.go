@@ -71,7 +71,11 @@ func (d span) distance(day string) int {
 }
 
 // strong says that a name is unlike any other text: it can be looked for everywhere.
-func (n *personName) strong() bool { return strings.Contains(n.Text, "@") }
+func (n *personName) strong() bool { return unlike(n.Text) }
+
+// unlike says that a text is an address, or a name that a pseudonymised lake holds
+// sealed.
+func unlike(text string) bool { return strings.Contains(text, "@") || strings.HasPrefix(text, "seal1") }
 
 // ofDay says whether the person bore the name on a day. A name that somebody else bore,
 // too, is the person's on the days that are nearer to the person's own; a weak one,
@@ -109,7 +113,7 @@ func (p *person) add(kind schemas.Personal, text, day string) {
 	switch {
 	case kind == schemas.SignInName || kind == schemas.Address || kind == schemas.AnyName:
 		kind = schemas.Address
-		if !strings.Contains(text, "@") {
+		if !unlike(text) {
 			return
 		}
 	case kind == schemas.AccountName:
@@ -175,7 +179,7 @@ func (p *person) bears(kind schemas.Personal, text, day string) bool {
 	case schemas.SignInName, schemas.Address:
 		kind = schemas.Address
 	case schemas.AnyName:
-		if !strings.Contains(text, "@") {
+		if !unlike(text) {
 			kind, text = schemas.AccountName, account(text)
 		} else {
 			kind = schemas.Address
