@@ -67,6 +67,7 @@ type Column struct {
 	Name        string
 	Type        string // declared type of a seed's column
 	Description string
+	Rows        []Part // of a mart's column that is a sum of rows
 }
 
 // project is the parsed dbt project.
@@ -132,6 +133,9 @@ func load(fsys fs.FS, vars map[string]string) (*project, error) {
 		return nil, err
 	}
 	if err := p.describe(properties); err != nil {
+		return nil, err
+	}
+	if err := p.checkParts(); err != nil {
 		return nil, err
 	}
 	if err := p.sort(); err != nil {
@@ -330,6 +334,11 @@ type relation struct {
 		Name        string      `yaml:"name"`
 		Description string      `yaml:"description"`
 		DataTests   []yaml.Node `yaml:"data_tests"`
+		Config      struct {
+			Meta struct {
+				Rows []Part `yaml:"rows"`
+			} `yaml:"meta"`
+		} `yaml:"config"`
 	} `yaml:"columns"`
 	DataTests []yaml.Node `yaml:"data_tests"`
 }
@@ -372,7 +381,7 @@ func (p *project) readProperties(fsys fs.FS) ([]properties, error) {
 func (t *relation) columns() []Column {
 	out := make([]Column, len(t.Columns))
 	for i, c := range t.Columns {
-		out[i] = Column{Name: c.Name, Type: t.Config.ColumnTypes[c.Name], Description: strings.TrimSpace(c.Description)}
+		out[i] = Column{Name: c.Name, Type: t.Config.ColumnTypes[c.Name], Description: strings.TrimSpace(c.Description), Rows: c.Config.Meta.Rows}
 	}
 	return out
 }

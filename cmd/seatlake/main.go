@@ -167,7 +167,7 @@ Exit status: 0 complete; 1 nothing published; 2 usage or configuration;
 	root.AddCommand(
 		a.demoCommand(), a.initCommand(), a.doctorCommand(), a.loginCommand(), a.runCommand(), a.replayCommand(), a.buildCommand(), a.checkCommand(), a.pruneCommand(), a.compactCommand(), a.eraseCommand(),
 		a.showCommand(), a.queryCommand(), a.diffCommand(), a.termsCommand(), a.inventoryCommand(), a.licensesCommand(), a.reclaimCommand(), a.feedCommand(), a.catalogCommand(), a.graphCommand(), a.docsCommand(), a.versionCommand(),
-		a.revealCommand(), a.sealCommand(),
+		a.revealCommand(), a.sealCommand(), a.explainCommand(),
 	)
 	return root
 }

@@ -43,6 +43,7 @@ func TestPseudonymisedLakeSaysTheSame(t *testing.T) {
 			}
 			differ(t, clear.marts(t, false), sealed.marts(t, true))
 			sealed.namesNobody(t, clear)
+			clear.figuresAddUp(t)
 		})
 	}
 }
@@ -212,7 +213,7 @@ func (l simLake) namesNobody(t *testing.T, clear simLake) {
 	text := all.String()
 	looked := 0
 	for _, row := range clear.answer(t, strings.Join(names, " union ")) {
-		if name := cell(row[0]); len(name) >= 6 {
+		if name := cell(row[0]); len(name) >= 6 && !isGUID(name) {
 			looked++
 			if i := strings.Index(text, name); i >= 0 {
 				t.Errorf("%q is in the lake: %q", name, text[max(0, i-60):min(len(text), i+60)])
