@@ -30,7 +30,7 @@ so that they are written into the directory of -o in place of being published.`,
 		Example: "  seatlake build\n  seatlake build --as-of 42\n  seatlake build --as-of 2026-11-24 --about 2026-11-20 -o marts/",
 		Args:    cobra.NoArgs,
 		RunE: action(func(ctx context.Context, _ []string) error {
-			cfg, lk, err := a.openLake()
+			cfg, lk, err := a.openLake(ctx)
 			if err != nil {
 				return err
 			}
@@ -79,12 +79,12 @@ func (a *app) buildInto(ctx context.Context, cfg *Config, lk *lake.Lake, m momen
 }
 
 // openLake opens the configured lake, which has to exist.
-func (a *app) openLake() (*Config, *lake.Lake, error) {
+func (a *app) openLake(ctx context.Context) (*Config, *lake.Lake, error) {
 	cfg, err := LoadConfigWithoutSecrets(a.configPath, a.env)
 	if err != nil {
 		return nil, nil, err
 	}
-	lk, err := lake.Open(cfg.Lake)
+	lk, err := cfg.openLake(ctx)
 	return cfg, lk, err
 }
 

@@ -28,7 +28,7 @@ per user and day, and per sign-in.`,
 		Example: "  seatlake check\n  seatlake check --repair\n  seatlake check --stats",
 		Args:    cobra.NoArgs,
 		RunE: action(func(ctx context.Context, _ []string) error {
-			cfg, lk, err := a.openLake()
+			cfg, lk, err := a.openLake(ctx)
 			if err != nil {
 				return err
 			}

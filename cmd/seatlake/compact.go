@@ -26,7 +26,7 @@ partition meanwhile wins. Doing it twice does nothing.`,
 		Example: "  seatlake compact --dry-run\n  seatlake compact",
 		Args:    cobra.NoArgs,
 		RunE: action(func(ctx context.Context, _ []string) error {
-			_, lk, err := a.openLake()
+			_, lk, err := a.openLake(ctx)
 			if err != nil {
 				return err
 			}

@@ -21,7 +21,8 @@ import (
 // it is a path, independent of the working directory.
 type Config struct {
 	Path      string // the file it was read from
-	Lake      string // directory of the lake
+	Lake      string // directory of the lake, or URL of a bucket
+	WorkDir   string // where this machine works on a lake in a bucket; empty for the usual place
 	Tenants   []Tenant
 	Activity  Activity
 	Licenses  Licenses

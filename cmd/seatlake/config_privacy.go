@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"strings"
 
 	"seatlake/load/lake"
@@ -83,28 +84,27 @@ func (c *Config) sealing(lk *lake.Lake) (*seal.Key, error) {
 	switch by := lk.SealedBy(); {
 	case by == "" && key == nil:
 	case by == "":
-		return nil, usage("the names in the lake %s are clear, and privacy.pseudonymise is true: name another directory as lake, and run into that", lk.Dir())
+		return nil, usage("the names in the lake %s are clear, and privacy.pseudonymise is true: name another lake, and run into that", lk.Where())
 	case key == nil:
-		return nil, usage("the names in the lake %s are sealed with key %s, and privacy.pseudonymise is not set: set it and the key, or name another directory as lake", lk.Dir(), by)
+		return nil, usage("the names in the lake %s are sealed with key %s, and privacy.pseudonymise is not set: set it and the key, or name another lake", lk.Where(), by)
 	case by != key.ID():
-		return nil, usage("the names in the lake %s are sealed with key %s, and the configuration has key %s: set that key, or name another directory as lake", lk.Dir(), by, key.ID())
+		return nil, usage("the names in the lake %s are sealed with key %s, and the configuration has key %s: set that key, or name another lake", lk.Where(), by, key.ID())
 	}
 	return key, nil
 }
 
 // createLake makes the configured lake, or opens the one that is there, with the key
 // to write into it.
-func (a *app) createLake(cfg *Config) (*lake.Lake, *seal.Key, error) {
+func (a *app) createLake(ctx context.Context, cfg *Config) (*lake.Lake, *seal.Key, error) {
 	key, err := cfg.sealKey()
 	if err != nil {
 		return nil, nil, err
 	}
-	var lk *lake.Lake
-	if key == nil {
-		lk, err = lake.Create(cfg.Lake, a.now)
-	} else {
-		lk, err = lake.CreateSealed(cfg.Lake, key.ID(), a.now)
+	id := ""
+	if key != nil {
+		id = key.ID()
 	}
+	lk, err := cfg.place().CreateSealed(lasting(ctx), id, a.now)
 	if err != nil {
 		return nil, nil, err
 	}

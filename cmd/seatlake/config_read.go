@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -58,10 +57,11 @@ func (r *reader) config(text []byte) *Config {
 	if !ok {
 		return nil
 	}
-	keys := r.mapping(root, "lake", "tenants", "activity", "licenses", "inventory", "itam", "sources", "hr", "reclaim", "raw", "retain", "catalog", "duckdb", "parallel", "privacy")
+	keys := r.mapping(root, "lake", "work_dir", "tenants", "activity", "licenses", "inventory", "itam", "sources", "hr", "reclaim", "raw", "retain", "catalog", "duckdb", "parallel", "privacy")
 	c := &Config{
 		Path:      r.file,
 		Lake:      r.lake(keys["lake"]),
+		WorkDir:   r.workDir(keys["work_dir"], keys["lake"]),
 		Tenants:   r.tenants(keys["tenants"]),
 		Activity:  r.activity(keys["activity"]),
 		Licenses:  r.licenses(keys["licenses"]),
@@ -83,40 +83,6 @@ func (r *reader) config(text []byte) *Config {
 	c.setPermissions()
 	c.Notes = r.notes
 	return c
-}
-
-// lake gives the lake's directory from a path or a file URL.
-func (r *reader) lake(p place) string {
-	if !p.given() {
-		return filepath.Join(r.dir, "lake")
-	}
-	s, ok := r.text(p)
-	if !ok {
-		return ""
-	}
-	scheme, _, isURL := strings.Cut(s, "://")
-	if !isURL {
-		return r.path(p)
-	}
-	switch strings.ToLower(scheme) {
-	case "file":
-	case "s3", "azblob", "gs":
-		r.fault(p, "a lake in a bucket (%s://) is not supported by this version; name a directory", strings.ToLower(scheme))
-		return ""
-	default:
-		r.fault(p, "is a URL of an unknown kind; name a directory, or file:///path")
-		return ""
-	}
-	u, err := url.Parse(s)
-	if err != nil || u.Path == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || (u.Host != "" && u.Host != "localhost") {
-		r.fault(p, "%s is not a file URL; write file:///path with an absolute path", p.quote())
-		return ""
-	}
-	path := u.Path
-	if filepath.VolumeName(path[1:]) != "" { // file:///C:/lake
-		path = path[1:]
-	}
-	return filepath.Clean(filepath.FromSlash(path))
 }
 
 const maxDays = 3650 // ten years; beyond it a day count is a mistake

@@ -312,9 +312,12 @@ func TestFaults(t *testing.T) {
 		{"a secret's file is there", edit("client_secret: ${SECRET}", "client_secret_file: gone"), "7: tenants[0].auth.client_secret_file: cannot be read: no such file or directory"},
 		{"a secret's file is a file", edit("client_secret: ${SECRET}", "client_secret_file: ."), "7: tenants[0].auth.client_secret_file: is not a small, ordinary file"},
 
-		{"a lake is not in a bucket yet", tenant + "lake: s3://bucket/x", "8: lake: a lake in a bucket (s3://) is not supported by this version; name a directory"},
-		{"a lake is not anywhere", tenant + "lake: https://host", "8: lake: is a URL of an unknown kind; name a directory, or file:///path"},
-		{"a file URL is absolute", tenant + "lake: file://lake", `8: lake: "file://lake" is not a file URL; write file:///path with an absolute path`},
+		{"a bucket has a name", tenant + "lake: s3:///x", "8: lake: s3:///x: the bucket is not named"},
+		{"a bucket's URL holds no secret", tenant + "lake: s3://key:secret@bucket/x", "8: lake: s3://bucket/x: credentials do not belong into the URL: give them in the environment"},
+		{"a bucket's prefix is a path", tenant + "lake: gs://bucket?prefix=a", "8: lake: gs://bucket: write the prefix as a path: gs://bucket/prefix"},
+		{"a prefix leads nowhere else", tenant + "lake: azblob://container/a/../b", `8: lake: azblob://container/b: the prefix "/a/../b" has empty parts, dots or signs that are none of a name`},
+		{"a lake is not anywhere", tenant + "lake: https://host", "8: lake: https://host: https:// is not known; a lake is a path or a URL of file://, s3://, azblob:// or gs://"},
+		{"a file URL is absolute", tenant + "lake: file://lake", `8: lake: file://lake: write file:///lake/... with three slashes for a path`},
 		{"a lake is not empty text", tenant + "lake: ''", "8: lake: is not a path; leave the key out to have none"},
 		{"a catalogue is a file", tenant + "catalog: .", "8: catalog: is a directory; name a file in it"},
 
@@ -360,7 +363,7 @@ func TestFaults(t *testing.T) {
 	}
 
 	t.Run("all faults of a file come at once, in its order", func(t *testing.T) {
-		got := faults(t, `lake: gs://x
+		got := faults(t, `lake: gs://
 tenants:
   - name: contoso
     id: nowhere
@@ -371,7 +374,7 @@ tenants:
 activity: {threshold_days: -1}
 raw: {keep: 1d}
 `)
-		want := `seatlake.yaml:1: lake: a lake in a bucket (gs://) is not supported by this version; name a directory
+		want := `seatlake.yaml:1: lake: gs://: the bucket is not named
 seatlake.yaml:4: tenants[0].id: "nowhere" is neither a GUID nor a domain
 seatlake.yaml:5: tenants[0].cloud: "moon" is not a cloud; global, usgov, usgov-dod, china are, or {graph: URL, login: URL}
 seatlake.yaml:6: tenants[0].auth.client_id: is missing: the application (client) id of the app registration

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"seatlake/extract/graph/graphsim"
-	"seatlake/load/lake"
 )
 
 func (a *app) demoCommand() *cobra.Command {
@@ -115,7 +114,7 @@ func writeDemoConfig(w io.Writer, server *graphsim.Server) error {
 // report prints what was read, what it cost, what is worth a look, the positions,
 // and what to try next.
 func (d demo) report(ctx context.Context, cfg *Config, configFile string, b *batch, took time.Duration) error {
-	lk, err := lake.Open(cfg.Lake)
+	lk, err := cfg.openLake(ctx)
 	if err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func (a *app) diff(ctx context.Context, mart string, c comparison) (err error) {
 	if c.from == "" {
 		return usage("--from is missing: it says what to compare with, a version or a date")
 	}
-	cfg, lk, err := a.openLake()
+	cfg, lk, err := a.openLake(ctx)
 	if err != nil {
 		return err
 	}

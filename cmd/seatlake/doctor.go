@@ -92,7 +92,7 @@ func (d *doctor) examine(ctx context.Context, tenants []Tenant) error {
 	if err := d.catalogue(); err != nil {
 		return err
 	}
-	d.lake()
+	d.lake(ctx)
 	for _, t := range tenants {
 		p, err := d.begin(t)
 		if err != nil {
@@ -252,7 +252,7 @@ func (p *examined) examine(ctx context.Context) {
 		return tried && !isOptional(source) && (err == nil || errors.Is(err, errPartly))
 	})
 	p.permissions(seen)
-	p.writing()
+	p.writing(ctx)
 	if err, tried := seen[pipeline.ReportSettings]; tried && err == nil {
 		p.concealment(ctx)
 	}
@@ -555,7 +555,11 @@ const (
 )
 
 // lake tells whether the lake's directory can be written, and how much room it has.
-func (d *doctor) lake() {
+func (d *doctor) lake(ctx context.Context) {
+	if d.cfg.place().Dir() == "" {
+		d.bucket(ctx)
+		return
+	}
 	dir, err := probeDirectory(d.cfg.Lake)
 	if err != nil {
 		d.homeless = true
@@ -566,6 +570,11 @@ func (d *doctor) lake() {
 		return
 	}
 	d.say(finding{Check: "lake", Status: healthy, Found: dir + " takes files, links and fsync"})
+	d.disk(dir)
+}
+
+// disk tells how much room is where a directory is.
+func (d *doctor) disk(dir string) {
 	free, err := freeSpace(dir)
 	f := finding{Check: "disk", Status: healthy, Found: humanize.IBytes(free) + " are free"}
 	switch {

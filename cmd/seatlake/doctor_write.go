@@ -1,17 +1,17 @@
 package main
 
 import (
+	"context"
 	"slices"
 	"strings"
 
 	"seatlake/extract/graph"
-	"seatlake/load/lake"
 )
 
 // writing tells whether what reads could change licences, or the members of groups that
 // give them. Nothing but `reclaim apply` and `reclaim rollback` does, so that nobody
 // else should have the permission.
-func (p *examined) writing() {
+func (p *examined) writing(ctx context.Context) {
 	var carried []string
 	for _, r := range p.roles {
 		if one := []string{r}; graph.MayWriteLicenses(one) || graph.MayWriteMembers(one) {
@@ -20,7 +20,7 @@ func (p *examined) writing() {
 	}
 	f := finding{Check: "write_permission", Status: healthy}
 	list := strings.Join(carried, ", ")
-	used, err := p.reclaims()
+	used, err := p.reclaims(ctx)
 	switch {
 	case len(carried) == 0 && p.person():
 		f.Found = "no token that reads may change licences; `seatlake reclaim apply` and `rollback` have one of their own, after `" + forReclaim.logIn + "`"
@@ -43,8 +43,8 @@ func (p *examined) writing() {
 }
 
 // reclaims says that licences of the tenant have been taken back with this lake.
-func (p *examined) reclaims() (bool, error) {
-	lk, err := lake.Open(p.cfg.Lake)
+func (p *examined) reclaims(ctx context.Context) (bool, error) {
+	lk, err := p.cfg.openLake(ctx)
 	if err != nil {
 		return false, err
 	}

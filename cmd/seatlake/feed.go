@@ -135,7 +135,7 @@ func (a *app) openDelivery(ctx context.Context, profile string, o feeding) (*del
 	if err != nil {
 		return nil, err
 	}
-	cfg, lk, err := a.openLake()
+	cfg, lk, err := a.openLake(ctx)
 	if err != nil {
 		return nil, err
 	}

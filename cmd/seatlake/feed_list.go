@@ -125,8 +125,8 @@ func (a *app) feedHistoryCommand() *cobra.Command {
 		Short:   "List what was delivered: when, of which version, which files with which hashes",
 		Example: "  seatlake feed history sam360",
 		Args:    cobra.MaximumNArgs(1),
-		RunE: action(func(_ context.Context, args []string) error {
-			_, lk, err := a.openLake()
+		RunE: action(func(ctx context.Context, args []string) error {
+			_, lk, err := a.openLake(ctx)
 			if err != nil {
 				return err
 			}

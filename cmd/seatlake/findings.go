@@ -101,7 +101,7 @@ func (b *batch) tellFindings(ctx context.Context, summary string) error {
 	if b.summary.Built == 0 || b.quiet || summary == "-" || b.logFormat != "text" {
 		return nil
 	}
-	_, lk, err := b.openLake()
+	_, lk, err := b.openLake(ctx)
 	if err != nil {
 		return err
 	}

@@ -144,7 +144,7 @@ func tellReport(w io.Writer, f *inventory.File, found []inventory.Installation, 
 // tellPeople looks the file's people up among the newest users of the lake. A lake
 // that is not there yet is no error.
 func (a *app) tellPeople(ctx context.Context, file *inventory.File, tenant string) error {
-	cfg, lk, err := a.openLake()
+	cfg, lk, err := a.openLake(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
 		fmt.Fprintln(a.out, "\npeople are not looked up: there is no lake yet; `seatlake run` reads the users")
 		return nil

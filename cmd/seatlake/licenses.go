@@ -55,7 +55,7 @@ func (a *app) licensesListCommand() *cobra.Command {
 		Short: "Print every licence of the tenants, managed or not",
 		Args:  cobra.NoArgs,
 		RunE: action(func(ctx context.Context, _ []string) (err error) {
-			cfg, lk, err := a.openLake()
+			cfg, lk, err := a.openLake(ctx)
 			if err != nil {
 				return err
 			}
@@ -114,7 +114,7 @@ func (e licensesEdit) run(ctx context.Context) error {
 	if !e.yes && !asks {
 		return usage("there is no terminal to ask on; --yes writes without asking")
 	}
-	cfg, lk, err := e.openLake()
+	cfg, lk, err := e.openLake(ctx)
 	if err != nil {
 		return err
 	}

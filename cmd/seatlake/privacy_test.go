@@ -115,7 +115,7 @@ func (l simLake) app() (a *app, out, errs *bytes.Buffer) {
 func (l simLake) answer(t *testing.T, query string) [][]any {
 	t.Helper()
 	a, _, _ := l.app()
-	cfg, lk, err := a.openLake()
+	cfg, lk, err := a.openLake(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ the end. Files of a version that is kept are never touched.`,
 		Example: "  seatlake prune --dry-run\n  seatlake prune",
 		Args:    cobra.NoArgs,
 		RunE: action(func(ctx context.Context, _ []string) error {
-			cfg, lk, err := a.openLake()
+			cfg, lk, err := a.openLake(ctx)
 			if err != nil {
 				return err
 			}

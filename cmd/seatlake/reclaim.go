@@ -182,7 +182,7 @@ func (a *app) onSealed(ctx context.Context, path, command string, o reclaiming, 
 	if err != nil {
 		return err
 	}
-	lk, err := lake.Open(cfg.Lake)
+	lk, err := cfg.openLake(lasting(ctx))
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"seatlake/load/lake"
 	"seatlake/load/reclaim"
 )
 
@@ -63,7 +62,7 @@ func (a *app) approve(ctx context.Context, plan *reclaim.Plan, table []byte, out
 	if err != nil {
 		return err
 	}
-	lk, err := lake.Open(cfg.Lake)
+	lk, err := cfg.openLake(ctx)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ for machines, and for approve.`,
   seatlake reclaim plan --reason inactive,blocked_sign_in --sku VISIOCLIENT --max-share 10% -o november`,
 		Args: cobra.NoArgs,
 		RunE: action(func(ctx context.Context, _ []string) error {
-			cfg, lk, err := a.openLake()
+			cfg, lk, err := a.openLake(ctx)
 			if err != nil {
 				return err
 			}

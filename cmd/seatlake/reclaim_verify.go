@@ -160,7 +160,7 @@ Exit status: 0 the ledger is whole; 4 it is not.`,
 		Example: "  seatlake reclaim audit",
 		Args:    cobra.NoArgs,
 		RunE: action(func(ctx context.Context, _ []string) error {
-			cfg, lk, err := a.openLake()
+			cfg, lk, err := a.openLake(ctx)
 			if err != nil {
 				return err
 			}

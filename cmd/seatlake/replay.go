@@ -27,7 +27,7 @@ seatlake) is committed as a new version.`,
 			if err != nil {
 				return err
 			}
-			lk, key, err := a.createLake(cfg)
+			lk, key, err := a.createLake(ctx, cfg)
 			if err != nil {
 				return err
 			}

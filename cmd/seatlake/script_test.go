@@ -40,6 +40,7 @@ func TestScript(t *testing.T) {
 		Dir:           "testdata/script",
 		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"bucket": cmdBucket,
 			"graph":  cmdGraph,
 			"same":   cmdSame,
 			"count":  cmdCount,

@@ -51,7 +51,7 @@ activity, who uses which licence, by service and threshold.`,
 			"  seatlake show activity --service Yammer --threshold 30",
 		Args: cobra.MaximumNArgs(1),
 		RunE: action(func(ctx context.Context, args []string) (err error) {
-			cfg, lk, err := a.openLake()
+			cfg, lk, err := a.openLake(ctx)
 			if err != nil {
 				return err
 			}
@@ -103,7 +103,7 @@ their names. It can read nothing else and write nothing. ` + "`-`" + ` reads the
 		Example: `  seatlake query "select product_name, available_units from license_positions order by 2 desc"`,
 		Args:    cobra.ExactArgs(1),
 		RunE: action(func(ctx context.Context, args []string) (err error) {
-			cfg, lk, err := a.openLake()
+			cfg, lk, err := a.openLake(ctx)
 			if err != nil {
 				return err
 			}

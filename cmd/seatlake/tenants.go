@@ -62,12 +62,12 @@ func (b *batch) run(ctx context.Context, tenants []Tenant) error {
 	if b.legacy, err = readLegacyLicenses(b.cfg); err != nil {
 		return err
 	}
-	lk, key, err := b.createLake(b.cfg)
+	lk, key, err := b.createLake(ctx, b.cfg)
 	if err != nil {
 		return err
 	}
 	parts.key = key
-	b.summary.Lake = lk.Dir()
+	b.summary.Lake = lk.Where()
 	b.summary.Tenants = make([]TenantSummary, len(tenants))
 	failures := make([]error, len(tenants))
 	var tell sync.Mutex // what is said of one tenant stays together

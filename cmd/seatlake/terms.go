@@ -49,7 +49,7 @@ understood.`,
 
 // checkTerms prints what is to be said of the licence terms.
 func (a *app) checkTerms(ctx context.Context, r reading) error {
-	cfg, lk, err := a.openLake()
+	cfg, lk, err := a.openLake(ctx)
 	if err != nil {
 		return err
 	}

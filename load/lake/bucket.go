@@ -46,7 +46,7 @@ type tries struct {
 var usualTries = tries{most: 9, first: 100 * time.Millisecond, long: 8 * time.Second, limit: time.Minute, grace: 10 * time.Second}
 
 // at is an object's URL, for people.
-func (b *bucket) at(name string) string { return b.url + "/" + name }
+func (b *bucket) at(name string) string { return strings.TrimSuffix(b.url+"/"+name, "/") }
 
 // try does an act over and over. The act calls alive when it moves bytes.
 func (b *bucket) try(act, name string, fn func(ctx context.Context, alive func()) error) error {
@@ -305,6 +305,7 @@ type bucketError struct {
 	act, at string
 	tries   int
 	kind    error  // fs.ErrNotExist, fs.ErrExist, fs.ErrPermission or nil
+	unknown bool   // nobody knows the credentials, which is why nothing is allowed
 	passing bool   // it may succeed when it is tried again
 	said    string // by the store, in one line
 	cure    string

@@ -98,7 +98,7 @@ func diagnose(err error) *bucketError {
 		e.said = "no answer came in time"
 		e.passing = true
 	case withoutCredentials(e.said):
-		e.kind = fs.ErrPermission
+		e.kind, e.unknown = fs.ErrPermission, true
 		e.cure = "no credentials were found: give them in the environment, in the store's own configuration file, or as the machine's identity"
 	case errors.As(err, new(*smithy.OperationError)), strings.Contains(e.said, "no such host"):
 		e.passing = true
@@ -125,7 +125,7 @@ func (e *bucketError) judge(a answer) {
 		e.cure = "the bucket is in another region: name it in the lake's URL (?region=eu-central-1), or another endpoint"
 	case a.status == http.StatusUnauthorized, a.code == "InvalidAccessKeyId", a.code == "SignatureDoesNotMatch",
 		a.code == "ExpiredToken", a.code == "InvalidToken", a.code == "AuthenticationFailed":
-		e.kind = fs.ErrPermission
+		e.kind, e.unknown = fs.ErrPermission, true
 		e.cure = "the store does not know these credentials: check the key, its secret, and that neither has expired"
 	case a.status == http.StatusForbidden:
 		e.kind = fs.ErrPermission
