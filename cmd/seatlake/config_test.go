@@ -76,7 +76,7 @@ func TestLoadConfig(t *testing.T) {
 			DuckDB:   DuckDB{MemoryLimit: "1GB"},
 			Parallel: Parallel{Tenants: 4},
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(Privacy{})); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -159,7 +159,7 @@ parallel: {tenants: 8}
 			DuckDB:   DuckDB{MemoryLimit: "1.5GiB", Threads: 2},
 			Parallel: Parallel{Tenants: 8},
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(Privacy{})); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -413,7 +413,7 @@ seatlake.yaml:14: tenants[0].auth.client_secret: the environment variable SEATLA
 			t.Fatal(err)
 		}
 		want.Path, want.Lake = got.Path, filepath.Join(filepath.Dir(got.Path), "lake")
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(Privacy{})); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -447,7 +447,7 @@ service,,Visio,90,
 	for name, csv := range config.Seeds() {
 		got[name] = string(csv)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(Privacy{})); diff != "" {
 		t.Error(diff)
 	}
 }
