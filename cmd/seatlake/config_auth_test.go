@@ -216,8 +216,8 @@ func TestAuthFaults(t *testing.T) {
 		{"a person needs the application", []string{"method: device_code"}, "4: tenants[0].auth.client_id: is missing: the application (client) id of the app registration"},
 		{"a store is a store", []string{"method: device_code", id, "token_store: " + canary}, "7: tenants[0].auth.token_store: is neither keyring nor file; leave it out to have the keyring where there is one"},
 		{"a person has no secret and no endpoint", []string{"method: authorization_code", id, "client_secret: " + canary, "identity_endpoint: http://localhost/"},
-			"7: tenants[0].auth.client_secret: has no part in method authorization_code, which takes client_id, token_store, token_dir\n" +
-				"8: tenants[0].auth.identity_endpoint: has no part in method authorization_code, which takes client_id, token_store, token_dir"},
+			"7: tenants[0].auth.client_secret: has no part in method authorization_code, which takes client_id, token_store, token_dir, permissions\n" +
+				"8: tenants[0].auth.identity_endpoint: has no part in method authorization_code, which takes client_id, token_store, token_dir, permissions"},
 		{"a misspelt key has a suggestion", []string{"method: federated", id, "federated_token: x"},
 			"4: tenants[0].auth.federated_token_file: is missing: the path of the issuer's token; AZURE_FEDERATED_TOKEN_FILE can say it as well\n" +
 				"7: tenants[0].auth.federated_token: is not a key; did you mean federated_token_file?"},

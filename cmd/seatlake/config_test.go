@@ -265,7 +265,7 @@ func TestFaults(t *testing.T) {
 		{"an unknown anchor is not quoted", edit("${SECRET}", "*hunter2"), "7: YAML: a value that begins with * or & is an alias or anchor, and this one is not known; quote it if it is text"},
 
 		{"a misspelt key has a suggestion", tenant + "licences: {}", "8: licences: is not a key; did you mean licenses?"},
-		{"a strange key has the list", tenant + "x: {}", "8: x: is not a key; here are lake, tenants, activity, licenses, inventory, itam, sources, hr, reclaim, raw, retain, catalog, duckdb, parallel"},
+		{"a strange key has the list", tenant + "x: {}", "8: x: is not a key; here are lake, work_dir, tenants, activity, licenses, inventory, itam, sources, hr, reclaim, raw, retain, catalog, duckdb, parallel, privacy"},
 		{"a key in a tenant has a suggestion", edit("name:", "nam:"), "2: tenants[0].nam: is not a key; did you mean name?\n2: tenants[0].name: is missing: a short name of your choice, such as contoso"},
 		{"a missing space is told, and the value is not", edit("client_secret: ${SECRET}", "client_secret: ${SECRET}\n      {client_secret:"+canary+"}: x"), "8: tenants[0].auth: a key must be text, not a mapping"},
 		{"a missing space in a flow mapping is told, and the value is not", "tenants: [{name: a, id: contoso.com, auth: {method: client_secret, client_id: " + clientID + ", client_secret:" + canary + "}}]",
@@ -341,7 +341,7 @@ func TestFaults(t *testing.T) {
 		{"a retention has a unit", tenant + "raw: {retain: 30}", `8: raw.retain: "30" has no unit; 30d and 12h are durations, 0 keeps nothing`},
 		{"a retention is a duration", tenant + "raw: {retain: forever}", `8: raw.retain: "forever" is not a duration; 30d and 12h are durations, 0 keeps nothing`},
 		{"some tenants are read side by side", tenant + "parallel: {tenants: 0}", "8: parallel.tenants: \"0\" is out of range; from 1 to 64 is possible"},
-		{"certificates are checked, whatever the file says", tenant + "tls: {insecure: true}", "8: tls: is not a key; here are lake, tenants, activity, licenses, inventory, itam, sources, hr, reclaim, raw, retain, catalog, duckdb, parallel"},
+		{"certificates are checked, whatever the file says", tenant + "tls: {insecure: true}", "8: tls: is not a key; here are lake, work_dir, tenants, activity, licenses, inventory, itam, sources, hr, reclaim, raw, retain, catalog, duckdb, parallel, privacy"},
 		{"memory is an amount", tenant + "duckdb: {memory_limit: '80%', threads: 0}", "8: duckdb.threads: \"0\" is out of range; from 1 to 1024 is possible\n8: duckdb.memory_limit: \"80%\" is not an amount of memory; 512MB, 1GB and 2GiB are"},
 
 		{"a variable elsewhere is not set", tenant + "lake: /srv/${UNSET}/${ALSO}", "8: lake: the environment variable UNSET is not set\n8: lake: the environment variable ALSO is not set"},
@@ -378,7 +378,7 @@ raw: {keep: 1d}
 seatlake.yaml:4: tenants[0].id: "nowhere" is neither a GUID nor a domain
 seatlake.yaml:5: tenants[0].cloud: "moon" is not a cloud; global, usgov, usgov-dod, china are, or {graph: URL, login: URL}
 seatlake.yaml:6: tenants[0].auth.client_id: is missing: the application (client) id of the app registration
-seatlake.yaml:8: tenants[0].auth.client_secret: has no part in method device_code, which takes client_id, token_store, token_dir
+seatlake.yaml:8: tenants[0].auth.client_secret: has no part in method device_code, which takes client_id, token_store, token_dir, permissions
 seatlake.yaml:9: activity.threshold_days: "-1" is out of range; from 1 to 3650 is possible
 seatlake.yaml:10: raw.keep: is not a key; here are retain, resume_within`
 		if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); diff != "" {

@@ -53,7 +53,7 @@ would bring the rows back. An erasure that was cut off is ended by the next one;
 }
 
 func (e *erasing) run(ctx context.Context) error {
-	cfg, lk, err := e.openLake()
+	cfg, lk, err := e.openLake(ctx)
 	if err != nil {
 		return err
 	}
