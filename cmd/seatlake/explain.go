@@ -91,7 +91,7 @@ func (a *app) explain(ctx context.Context, figure string, e explaining) (err err
 	if err != nil {
 		return usage("%w", err)
 	}
-	cfg, lk, err := a.openLake()
+	cfg, lk, err := a.openLake(ctx)
 	if err != nil {
 		return err
 	}
