@@ -7,11 +7,20 @@ import (
 	"seatlake/schemas"
 )
 
+// csvOptions say of what kind a file is.
+type csvOptions struct {
+	// blank leaves an empty line for each line of a record that goes, so that the lines
+	// behind it keep their numbers.
+	blank bool
+	// device says that rows are of devices, by columns of any names: a cell that is the
+	// person's account name is the person.
+	device bool
+}
+
 // eraseCSV gives a file without the records that are the person's, and how many went and
-// changed. With blank set, an empty line stays for each line of a record, so that the
-// lines behind it keep their numbers. A manager's cell is emptied; names within other
+// changed. A manager's cell is emptied; names within other
 // cells are redacted. All other bytes stay as they came.
-func (p *person) eraseCSV(body []byte, day string, blank bool) (out []byte, removed, changed int64) {
+func (p *person) eraseCSV(body []byte, day string, o csvOptions) (out []byte, removed, changed int64) {
 	comma := delimiter(body)
 	out = make([]byte, 0, len(body))
 	var header []string
@@ -23,9 +32,9 @@ func (p *person) eraseCSV(body []byte, day string, blank bool) (out []byte, remo
 			for _, c := range cells {
 				header = append(header, strings.ToLower(strings.TrimSpace(strings.TrimPrefix(c.text, "\ufeff"))))
 			}
-		} else if p.isRecord(header, cells, day) {
+		} else if p.isRecord(header, cells, day, o.device) {
 			removed++
-			if blank {
+			if o.blank {
 				out = append(out, lineEnds(raw)...)
 			}
 			continue
@@ -107,7 +116,7 @@ func ofSomebodyElse(header string) bool {
 
 // isRecord says whether a record is the person's: a cell is the object id or a name of
 // the person, or, in a column of account names or employee numbers, one of those.
-func (p *person) isRecord(header []string, cells []cell, day string) bool {
+func (p *person) isRecord(header []string, cells []cell, day string, device bool) bool {
 	for i, c := range cells {
 		title := ""
 		if i < len(header) {
@@ -120,8 +129,8 @@ func (p *person) isRecord(header []string, cells []cell, day string) bool {
 		switch {
 		case p.isID([]byte(text)), unlike(normal(text)) && p.bears(schemas.Address, text, day),
 			strings.Contains(text, `\`) && p.bears(schemas.AccountName, text, day),
-			(strings.Contains(title, "user") || strings.Contains(title, "account")) && p.bears(schemas.AccountName, text, day),
-			strings.Contains(title, "employee") && p.bears(schemas.EmployeeNumber, text, day):
+			(device || strings.Contains(title, "user") || strings.Contains(title, "account")) && p.bears(schemas.AccountName, text, day),
+			(strings.Contains(title, "employee") || strings.Contains(title, "personnel")) && p.bears(schemas.EmployeeNumber, text, day):
 			return true
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"seatlake/schemas"
 )
 
-// cellsOf is a row's texts by what they tell of whom.
+// rowOf is what a row tells of whose it is.
 type rowOf struct {
 	id    []byte // object id of the row's person; nil when the table or the row has none
 	named bool   // whether a name of the row's person is the erased one's
@@ -29,7 +29,7 @@ func (p *person) isRow(row *parquet.Row, day string) (bool, error) {
 		case f.Personal == schemas.ObjectID:
 			at.id = slices.Clone(value)
 		case f.Personal.Identifies():
-			at.named = at.named || p.bears(f.Personal, string(value), day)
+			at.named = at.named || p.isID(value) || p.bears(f.Personal, string(value), day)
 		}
 		return parquet.Change{}
 	})

@@ -141,7 +141,7 @@ func (x *erasing) erasePage(name, source, day string) (temp string, removed, cha
 		}
 		return "", 0, 0, errUncut
 	default:
-		body, removed, changed = x.who.eraseCSV(body, day, !strings.HasPrefix(source, "get"))
+		body, removed, changed = x.who.eraseCSV(body, day, csvOptions{blank: !strings.HasPrefix(source, "get"), device: source == pipeline.Inventory})
 	}
 	if removed+changed == 0 || x.DryRun {
 		return "", removed, changed, nil
