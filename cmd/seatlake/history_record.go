@@ -66,9 +66,7 @@ func recordHistory(ctx context.Context, cfg *Config, lk *lake.Lake, tenantID str
 		return nil, err
 	}
 	today := started.UTC().Format(time.DateOnly)
-	if s.days, err = s.waiting(today); err != nil {
-		return nil, err
-	}
+	s.days = s.waiting(today)
 	if err := s.findPositions(ctx, lk, today); err != nil {
 		return nil, err
 	}
@@ -143,29 +141,28 @@ func only(lk *lake.Lake, s *lake.Snapshot, marts *lake.Gold, wanted func(pipelin
 
 // waiting is the days before today that are to be put in: those that are not in, and
 // those whose files are no longer the ones that were read. A day changes what happened
-// on the next one, too, so that all days from the first on are put in again.
-func (s *recording) waiting(today string) ([]string, error) {
-	first := ""
+// on the next one, too, so that all days from the first on are put in again. What
+// comes before a day whose snapshot is no longer kept stays as it was.
+func (s *recording) waiting(today string) []string {
 	stored := slices.DeleteFunc(slices.Sorted(maps.Keys(s.files)), func(day string) bool { return day >= today })
-	for _, day := range stored {
-		if known, ok := s.known[day]; !ok || known.sources != sourcesOf(s.files[day]) {
-			first = day
-			break
-		}
-	}
-	if first == "" {
-		return nil, nil
-	}
+	thinned := ""
 	for day := range s.known {
-		if _, ok := s.files[day]; !ok && day > first && day < today {
-			return nil, fmt.Errorf("the snapshot of %s came late or was changed, and that of %s, which follows it, is no longer kept: its history stays as it was", first, day)
+		if _, ok := s.files[day]; !ok && day < today {
+			thinned = max(thinned, day)
 		}
 	}
-	stored = stored[slices.Index(stored, first):]
+	first := slices.IndexFunc(stored, func(day string) bool {
+		known, ok := s.known[day]
+		return day > thinned && (!ok || known.sources != sourcesOf(s.files[day]))
+	})
+	if first < 0 {
+		return nil
+	}
+	stored = stored[first:]
 	if len(s.known) == 0 {
 		stored = stored[max(0, len(stored)-historyWindow):]
 	}
-	return stored, nil
+	return stored
 }
 
 // dailyMarts are the marts whose newest day is put into the history.
