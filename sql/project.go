@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-//go:embed dbt_project.yml all:models all:seeds all:tests
+//go:embed dbt_project.yml all:models all:seeds all:tests all:analyses
 var files embed.FS
 
 // Project is the dbt project as files: dbt_project.yml, models, seeds, tests.

@@ -33,10 +33,15 @@ type Config struct {
 	Reclaim   Reclaim
 	Raw       Raw
 	Retain    lake.Retention // of old versions
-	Catalog   string         // file of a newer product catalogue; empty for the built-in one
-	DuckDB    DuckDB
-	Parallel  Parallel
-	Privacy   Privacy
+
+	// KeepSnapshots is how long the newest version keeps the snapshots of days whose
+	// changes the history has; 0 keeps them all.
+	KeepSnapshots time.Duration
+
+	Catalog  string // file of a newer product catalogue; empty for the built-in one
+	DuckDB   DuckDB
+	Parallel Parallel
+	Privacy  Privacy
 
 	// Notes are for people: what the file says that has no effect, and what it
 	// should not say. They are not faults.
@@ -221,7 +226,7 @@ raw:
 
 # How long old versions can be read (--as-of): the newest so many, and those of so many
 # days. Files that no kept version lists go two prunes later, a grace apart.
-# retain: {versions: 30, age: 400d, grace: 2d}
+# retain: {versions: 30, age: 400d, grace: 2d, snapshots: 35d}
 
 # Who uses the lake need not know who people are: names are sealed with a key that is not
 # in it, and figures stay as they are; see docs/privacy.md. Only a new lake can begin so.

@@ -71,12 +71,12 @@ func (r *reader) config(text []byte) *Config {
 		HR:        r.hr(keys["hr"]),
 		Reclaim:   r.reclaim(keys["reclaim"]),
 		Raw:       r.raw(keys["raw"]),
-		Retain:    r.versions(keys["retain"]),
 		Catalog:   r.catalog(keys["catalog"]),
 		DuckDB:    r.duckdb(keys["duckdb"]),
 		Parallel:  r.parallel(keys["parallel"]),
 		Privacy:   r.privacy(keys["privacy"]),
 	}
+	c.Retain, c.KeepSnapshots = r.versions(keys["retain"])
 	if c.Activity.CountNonInteractive && slices.Contains(c.Off, pipeline.NonInteractiveSignIns) {
 		r.fault(keys["activity"], "count_non_interactive_sign_ins counts what is not read; set sources.non_interactive_sign_ins to true as well")
 	}
@@ -218,14 +218,14 @@ func (r *reader) raw(p place) Raw {
 
 // versions reads how long old versions stay. The defaults are those of somebody who
 // has not thought about it: more than a year, and a month of daily runs in any case.
-func (r *reader) versions(p place) lake.Retention {
+func (r *reader) versions(p place) (versions lake.Retention, snapshots time.Duration) {
 	const day = 24 * time.Hour
-	keys := r.mapping(p, "versions", "age", "grace")
+	keys := r.mapping(p, "versions", "age", "grace", "snapshots")
 	return lake.Retention{
 		Versions: r.number(keys["versions"], 30, 1, 1_000_000),
 		Age:      r.retention(keys["age"], 400*day, "keeps by their number alone"),
 		Grace:    r.retention(keys["grace"], 2*day, "lets the next prune remove what this one marks"),
-	}
+	}, r.retention(keys["snapshots"], 35*day, "keeps all")
 }
 
 func (r *reader) retention(p place, otherwise time.Duration, zero string) time.Duration {

@@ -67,14 +67,15 @@ func TestLoadConfig(t *testing.T) {
 				Cloud: Cloud{Name: "global", Graph: "https://graph.microsoft.com", Login: "https://login.microsoftonline.com"},
 				Auth:  Auth{Method: "client_secret", ClientID: clientID, ClientSecret: NewSecret(canary)},
 			}},
-			Activity: Activity{ThresholdDays: 60, GraceDays: 14, Overrides: map[string]Override{}},
-			Licenses: Licenses{Include: []string{"*"}},
-			Off:      []string{"non_interactive_sign_ins"},
-			Reclaim:  Reclaim{Policy: carefulPolicy},
-			Raw:      Raw{Retain: 30 * 24 * time.Hour, ResumeWithin: 6 * time.Hour},
-			Retain:   lake.Retention{Versions: 30, Age: 400 * 24 * time.Hour, Grace: 48 * time.Hour},
-			DuckDB:   DuckDB{MemoryLimit: "1GB"},
-			Parallel: Parallel{Tenants: 4},
+			Activity:      Activity{ThresholdDays: 60, GraceDays: 14, Overrides: map[string]Override{}},
+			Licenses:      Licenses{Include: []string{"*"}},
+			Off:           []string{"non_interactive_sign_ins"},
+			Reclaim:       Reclaim{Policy: carefulPolicy},
+			Raw:           Raw{Retain: 30 * 24 * time.Hour, ResumeWithin: 6 * time.Hour},
+			Retain:        lake.Retention{Versions: 30, Age: 400 * 24 * time.Hour, Grace: 48 * time.Hour},
+			KeepSnapshots: 35 * 24 * time.Hour,
+			DuckDB:        DuckDB{MemoryLimit: "1GB"},
+			Parallel:      Parallel{Tenants: 4},
 		}
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(Privacy{})); diff != "" {
 			t.Error(diff)
@@ -113,7 +114,7 @@ inventory: [{file: installed.csv, mapping: sccm}, {file: macs.xlsx, mapping: mac
 itam: {legacy_licenses: old.csv}
 sources: {subscriptions: true, copilot_usage: false, non_interactive_sign_ins: true}
 raw: {retain: 2w, resume_within: 1h30m}
-retain: {versions: 7, age: 3w, grace: 1h}
+retain: {versions: 7, age: 3w, grace: 1h, snapshots: 5w1d}
 catalog: catalog.seatlake
 duckdb: {memory_limit: 1.5GiB, threads: 2}
 parallel: {tenants: 8}
@@ -150,14 +151,15 @@ parallel: {tenants: 8}
 				{File: filepath.Join(dir, "installed.csv"), Mapping: "sccm"},
 				{File: filepath.Join(dir, "macs.xlsx"), Mapping: filepath.Join(dir, "macs.yaml"), Tenant: "fabrikam"},
 			},
-			ITAM:     ITAM{LegacyLicenses: filepath.Join(dir, "old.csv")},
-			Off:      []string{"getMicrosoft365CopilotUsageUserDetail"},
-			Reclaim:  Reclaim{Policy: carefulPolicy},
-			Raw:      Raw{Retain: 14 * 24 * time.Hour, ResumeWithin: 90 * time.Minute},
-			Retain:   lake.Retention{Versions: 7, Age: 21 * 24 * time.Hour, Grace: time.Hour},
-			Catalog:  filepath.Join(dir, "catalog.seatlake"),
-			DuckDB:   DuckDB{MemoryLimit: "1.5GiB", Threads: 2},
-			Parallel: Parallel{Tenants: 8},
+			ITAM:          ITAM{LegacyLicenses: filepath.Join(dir, "old.csv")},
+			Off:           []string{"getMicrosoft365CopilotUsageUserDetail"},
+			Reclaim:       Reclaim{Policy: carefulPolicy},
+			Raw:           Raw{Retain: 14 * 24 * time.Hour, ResumeWithin: 90 * time.Minute},
+			Retain:        lake.Retention{Versions: 7, Age: 21 * 24 * time.Hour, Grace: time.Hour},
+			KeepSnapshots: 36 * 24 * time.Hour,
+			Catalog:       filepath.Join(dir, "catalog.seatlake"),
+			DuckDB:        DuckDB{MemoryLimit: "1.5GiB", Threads: 2},
+			Parallel:      Parallel{Tenants: 8},
 		}
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(Privacy{})); diff != "" {
 			t.Error(diff)

@@ -181,11 +181,19 @@ func (d *delivery) openMarts(ctx context.Context, cfg *Config) (err error) {
 	if err != nil {
 		return err
 	}
-	if newest.Version > snapshot.Version {
+	if !sameRuns(newest.Coverage, snapshot.Coverage) {
 		d.gaps = append(d.gaps, fmt.Sprintf("the marts are of version %d, and the lake is at version %d: bring them up to it with `seatlake build`", snapshot.Version, newest.Version))
 	}
 	d.marts, d.opened = goldOf{gold.Version, gold.RunID}, openedOf(cfg, d.lake, snapshot, gold)
 	return nil
+}
+
+// sameRuns says that two versions have the same of every source: the later one came of
+// a commit that read none, such as one of prune.
+func sameRuns(a, b []lake.TenantCoverage) bool {
+	return slices.EqualFunc(a, b, func(a, b lake.TenantCoverage) bool {
+		return a.TenantID == b.TenantID && a.Table == b.Table && a.Version == b.Version
+	})
 }
 
 // findTenants finds the chosen tenant in the marts, or makes it a gap that a

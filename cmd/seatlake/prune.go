@@ -21,12 +21,19 @@ and that are two days old.
 Versions that retain no longer keeps (by default: older than 400 days, and not among
 the newest 30) cannot be read any more. The files that only they list are marked, and
 removed by a prune after the grace (2 days), so that who reads such a version comes to
-the end. Files of a version that is kept are never touched.`,
+the end. Files of a version that is kept are never touched.
+
+Snapshots of users, licences and usage that are older than retain.snapshots (35 days; 0 keeps
+all) leave the newest version once the history has what changed on their days. Versions
+before still have them, as long as retain keeps those.`,
 		Example: "  seatlake prune --dry-run\n  seatlake prune",
 		Args:    cobra.NoArgs,
 		RunE: action(func(ctx context.Context, _ []string) error {
 			cfg, lk, err := a.openLake(ctx)
 			if err != nil {
+				return err
+			}
+			if err := a.thin(ctx, cfg, lk, dryRun); err != nil {
 				return err
 			}
 			pruned, err := lk.Prune(ctx, lake.PruneOptions{
