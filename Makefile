@@ -26,6 +26,10 @@ sim: ## faults, deaths and tenants at random: SEEDS simulations (default 20) and
 reclaim-crash: ## kill apply and rollback on new tenants for as long as FOR says (default 10m)
 	go test ./cmd/seatlake -run '^TestKilledReclaimTakesEachLicenceOnce$$' -reclaim-for $(or $(FOR),10m) -timeout 24h -v
 
+.PHONY: crash
+crash: ## kill runs for FOR (default 1m) at each place of a lake; ./.ci/servers make crash adds real stores
+	go test ./load/lake -run '^TestKilledRuns$$' -crash $(or $(FOR),1m) -timeout 0 -v
+
 .PHONY: properties
 properties: ## what holds for any tenant, on TENANTS random ones (default 10,000)
 	go test ./sql -run '^TestPropertiesOfManyTenants$$' -tenants $(or $(TENANTS),10000) -v

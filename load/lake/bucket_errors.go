@@ -87,6 +87,11 @@ func (a answer) String() string {
 func diagnose(err error) *bucketError {
 	e := &bucketError{said: oneLine(err.Error()), cause: err}
 	a, answered := answerOf(err)
+	if answered && a.status < 300 { // which was cut off, and is answered anew
+		e.passing = true
+		e.cure = "check the network"
+		return e
+	}
 	if answered {
 		e.said = a.String()
 		e.judge(a)

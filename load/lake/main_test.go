@@ -13,6 +13,9 @@ func TestMain(m *testing.M) {
 		child()
 		return
 	}
-	// The fake of Google's store starts it when it is linked.
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("go.opencensus.io/stats/view.(*worker).start"))
+	goleak.VerifyTestMain(m,
+		// The fake of Google's store starts it when it is linked.
+		goleak.IgnoreTopFunction("go.opencensus.io/stats/view.(*worker).start"),
+		// The stores' libraries keep connections to servers that outlive the tests.
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
