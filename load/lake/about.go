@@ -50,6 +50,14 @@ func (l *Lake) About(ctx context.Context, v pipeline.Version, day time.Time) (*S
 			delete(files, table)
 		}
 	}
+	for _, c := range facts.covered() {
+		if c.Rows > 0 && c.LogicalDate != "" && !slices.ContainsFunc(files[c.Table], func(f pipeline.File) bool {
+			return f.Tenant == c.TenantID && f.Partition == c.LogicalDate
+		}) {
+			return nil, fmt.Errorf("version %d no longer has %s of %s, which the runs of %s read: name a version of that time (`--as-of`), or ask the history marts",
+				snapshot.Version, c.Table, c.LogicalDate, last)
+		}
+	}
 	return &Snapshot{
 		Version: snapshot.Version, RunID: newest.Run.ID, Ended: newest.Ended, Notices: newest.Notices,
 		Files: files, Coverage: facts.covered(), State: facts.state(),
