@@ -13,6 +13,9 @@ type Figure struct {
 	Column     Column
 	Parts      []Part   // whose sum it is; none when the column is not a sum of rows
 	StoredFrom []string // stored tables that the mart or its parts are made of, sorted
+
+	// Columns are those of the mart and of the parts' relations, by relation.
+	Columns map[string][]string
 }
 
 // Part is the rows of one relation, a mart or a stored table, that count for a figure.
@@ -45,13 +48,13 @@ func FigureOf(mart, column string) (*Figure, error) {
 	}
 	i := slices.IndexFunc(n.Columns, func(c Column) bool { return c.Name == column })
 	if i < 0 {
-		var names []string
-		for _, c := range n.Columns {
-			names = append(names, c.Name)
-		}
-		return nil, fmt.Errorf("%s has no column %q; it has %s", mart, column, strings.Join(names, ", "))
+		return nil, fmt.Errorf("%s has no column %q; it has %s", mart, column, strings.Join(names(n.Columns), ", "))
 	}
 	f := &Figure{Mart: *n, Column: n.Columns[i], Parts: n.Columns[i].Rows}
+	f.Columns = map[string][]string{mart: names(n.Columns)}
+	for _, part := range f.Parts {
+		f.Columns[part.From] = p.columnsOf(part.From)
+	}
 	from := []string{mart}
 	if len(f.Parts) > 0 {
 		from = nil
@@ -78,6 +81,23 @@ func DeclaredFigures() ([][2]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// columnsOf are the columns of a mart or a stored table.
+func (p *project) columnsOf(relation string) []string {
+	if n, ok := p.nodes[relation]; ok {
+		return names(n.Columns)
+	}
+	i := slices.IndexFunc(p.sources, func(n Node) bool { return n.Name == relation })
+	return names(p.sources[i].Columns) // checkParts has found it
+}
+
+func names(columns []Column) []string {
+	out := make([]string, len(columns))
+	for i, c := range columns {
+		out[i] = c.Name
+	}
+	return out
 }
 
 // stored are the stored tables that relations are made of, sorted.
@@ -110,11 +130,11 @@ func (p *project) stored(names []string) []string {
 }
 
 // Keys are pairs of columns, of a part's relation and of the mart, that are equal for
-// the rows of a figure. has says which columns the relation has.
-func (f *Figure) Keys(part Part, has func(column string) bool) [][2]string {
+// the rows of a figure.
+func (f *Figure) Keys(part Part) [][2]string {
 	var keys [][2]string
 	for _, key := range f.Mart.Key {
-		if _, said := part.By[key]; !said && has(key) {
+		if _, said := part.By[key]; !said && slices.Contains(f.Columns[part.From], key) {
 			keys = append(keys, [2]string{key, key})
 		}
 	}
@@ -126,9 +146,9 @@ func (f *Figure) Keys(part Part, has func(column string) bool) [][2]string {
 
 // Where is the condition that picks a part's rows for a row of the mart, which is given
 // as text by column, nil for a null.
-func (f *Figure) Where(part Part, row map[string]*string, has func(column string) bool) string {
+func (f *Figure) Where(part Part, row map[string]*string) string {
 	var all []string
-	for _, key := range f.Keys(part, has) {
+	for _, key := range f.Keys(part) {
 		if value := row[key[1]]; value == nil {
 			all = append(all, quote(key[0])+" is null")
 		} else {

@@ -155,10 +155,7 @@ func (x *explainer) pick(ctx context.Context, e explaining) error {
 		}
 		conditions = append(conditions, "cast(tenant_id as varchar) = "+sqlText(id))
 	}
-	columns, err := x.columns(ctx, mart)
-	if err != nil {
-		return err
-	}
+	columns := x.figure.Columns[mart]
 	for _, w := range e.where {
 		column, value, ok := strings.Cut(w, "=")
 		if !ok || !slices.Contains(columns, column) {
@@ -223,31 +220,11 @@ func (x *explainer) tenantID(name string) (string, error) {
 	return "", usage("the lake has no tenant %q", name)
 }
 
-// columns are those of a mart or stored table, as they can be asked for.
-func (x *explainer) columns(ctx context.Context, relation string) ([]string, error) {
-	var names []string
-	query := "select * from " + relation + " limit 0"
-	if x.opened.gold[relation] != "" {
-		query = "select * exclude (_lake_version, _run_id) from " + relation + " limit 0"
-	}
-	err := sql.Query(ctx, x.opened.inputs, x.opened.gold, query, func(rows *sql.Rows) error {
-		for _, c := range rows.Columns {
-			names = append(names, c.Name)
-		}
-		return nil
-	})
-	return names, err
-}
-
 // parts adds up the rows of the figure.
 func (x *explainer) parts(ctx context.Context) error {
 	total := new(big.Rat)
 	for _, p := range x.figure.Parts {
-		columns, err := x.columns(ctx, p.From)
-		if err != nil {
-			return err
-		}
-		where := x.figure.Where(p, x.row, func(c string) bool { return slices.Contains(columns, c) })
+		where := x.figure.Where(p, x.row)
 		from := " from " + p.From
 		if where != "" {
 			from += " where " + where
@@ -256,7 +233,7 @@ func (x *explainer) parts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		part := explainedPart{From: p.From, Counts: p.Sum, Where: where, Sum: cell(sums[0][1]), Columns: columns, query: "select *" + from}
+		part := explainedPart{From: p.From, Counts: p.Sum, Where: where, Sum: cell(sums[0][1]), Columns: x.figure.Columns[p.From], query: "select *" + from}
 		if x.opened.gold[p.From] != "" {
 			part.query = "select * exclude (_lake_version, _run_id)" + from
 		}

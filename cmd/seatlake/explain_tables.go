@@ -135,21 +135,22 @@ func (x *explainer) table(ctx context.Context, t *schemas.Table, c lake.TenantCo
 		conditions, keys = append(conditions, `cast("`+sku+`" as varchar) in (`+skus+`)`), append(keys, sku)
 	}
 	from := " from " + t.Name + " where " + strings.Join(conditions, " and ")
-	counts, err := x.opened.values(ctx, "select count(*)"+from)
+	asked := "select count(*)"
+	for _, key := range keys {
+		asked += `, list(distinct lower(cast("` + key + `" as varchar)))`
+	}
+	counts, err := x.opened.values(ctx, asked+from)
 	if err != nil {
 		return nil, err
 	}
 	if found.Rows, _ = whole(counts[0][0]); found.Rows == 0 {
 		return nil, nil
 	}
-	for _, key := range keys {
-		values, err := x.opened.values(ctx, `select distinct lower(cast("`+key+`" as varchar))`+from)
-		if err != nil {
-			return nil, err
-		}
+	for i, key := range keys {
 		found.subjects[key] = map[string]bool{}
+		values, _ := counts[0][i+1].([]any) // rows there are, so that there is a list
 		for _, v := range values {
-			found.subjects[key][cell(v[0])] = true
+			found.subjects[key][cell(v)] = true
 		}
 	}
 	return found, x.pages(ctx, t, found)

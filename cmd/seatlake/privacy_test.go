@@ -11,11 +11,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
 	"seatlake/extract/graph/graphsim"
 	"seatlake/schemas"
+	"seatlake/transform/seal"
 )
 
 const privacyKey = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
@@ -285,4 +287,39 @@ func TestKeyOfAnotherLake(t *testing.T) {
 			t.Errorf("status %d: %s", status, text)
 		}
 	})
+}
+
+// TestCaseIsFoldedAsModelsDo compares the seal with lower() of the models, letter by
+// letter: names that join in a clear lake join in a sealed one, and no others.
+func TestCaseIsFoldedAsModelsDo(t *testing.T) {
+	key, err := seal.ParseKey(privacyKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lower := map[rune]string{}
+	query := "select i, lower(chr(cast(i as integer))) from range(1, 1114112) as r(i) where not i between 55296 and 57343 and lower(chr(cast(i as integer))) <> chr(cast(i as integer))"
+	rows, err := new(opened).values(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		n, _ := whole(row[0])
+		lower[rune(n)] = cell(row[1])
+	}
+	if len(lower) < 1000 {
+		t.Fatalf("%d letters have a lower case", len(lower))
+	}
+	for r := rune(1); r <= unicode.MaxRune; r++ {
+		want, ok := lower[r]
+		if !ok && unicode.ToLower(r) == r {
+			continue
+		}
+		if !ok {
+			want = string(r)
+		}
+		got, err := key.Reveal(key.Seal(schemas.SignInName, string(r)))
+		if err != nil || got != want {
+			t.Errorf("%U is folded to %+q, by the models to %+q", r, got, want)
+		}
+	}
 }

@@ -10,9 +10,10 @@ import (
 	"seatlake/pipeline"
 )
 
-// pageMagic begins a sealed page. What follows is the page's coding and a line break,
-// then its bytes as they came, both sealed.
-const pageMagic = "seatlake sealed page 1\n"
+// pageMagic begins a sealed page. Its zero says that the page is no text, however short
+// it is. What follows is the page's coding and a line break, then its bytes as they
+// came, both sealed.
+const pageMagic = "seatlake sealed page 1\x00"
 
 // errClearPage is the error of a kept page that ought to be sealed.
 var errClearPage = errors.New("the page is not sealed, and the lake's pages are: it was written by something else than seatlake; remove its run's directory below raw/")
