@@ -85,7 +85,11 @@ func (a *app) openLake(ctx context.Context) (*Config, *lake.Lake, error) {
 		return nil, nil, err
 	}
 	lk, err := cfg.openLake(ctx)
-	return cfg, lk, err
+	if err != nil {
+		return nil, nil, err
+	}
+	a.watch(lk)
+	return cfg, lk, nil
 }
 
 // buildVersion runs the models over one version and publishes their results. A

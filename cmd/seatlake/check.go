@@ -23,7 +23,7 @@ assigned users with assignments and with what every department bears, and names 
 that wait for the history. Findings are printed with their cure. Exit status 4 when something is wrong.
 
 --repair makes again what can be made of what is sound: checkpoints, and marts, by a build of
-their versions. What it cannot make stays a finding: data files, log objects, deliveries.
+their versions. Damaged copies of a bucket's files on this machine are dropped. What it cannot make stays a finding: data files, log objects, deliveries.
 
 --stats says what the lake takes in place of verifying it: bytes by layer and table,
 per user and day, and per sign-in.`,

@@ -22,6 +22,7 @@ import (
 type Config struct {
 	Path      string // the file it was read from
 	Lake      string // directory of the lake, or URL of a bucket
+	Mirror    int64  // bytes that copies of a bucket's files may take on this machine
 	WorkDir   string // where this machine works on a lake in a bucket; empty for the usual place
 	Tenants   []Tenant
 	Activity  Activity

@@ -56,4 +56,11 @@ func lasting(ctx context.Context) context.Context {
 }
 
 // openLake opens the configured lake, which has to exist.
-func (c *Config) openLake(ctx context.Context) (*lake.Lake, error) { return c.place().Open(ctx) }
+func (c *Config) openLake(ctx context.Context) (*lake.Lake, error) {
+	lk, err := c.place().Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lk.Mirroring.MaxSize = c.Mirror
+	return lk, nil
+}

@@ -108,6 +108,7 @@ func (a *app) createLake(ctx context.Context, cfg *Config) (*lake.Lake, *seal.Ke
 	if err != nil {
 		return nil, nil, err
 	}
+	lk.Mirroring.MaxSize = cfg.Mirror
 	key, err = cfg.sealing(lk)
 	return lk, key, err
 }

@@ -57,11 +57,12 @@ func (r *reader) config(text []byte) *Config {
 	if !ok {
 		return nil
 	}
-	keys := r.mapping(root, "lake", "work_dir", "tenants", "activity", "licenses", "inventory", "itam", "sources", "hr", "reclaim", "raw", "retain", "catalog", "duckdb", "parallel", "privacy")
+	keys := r.mapping(root, "lake", "work_dir", "mirror", "tenants", "activity", "licenses", "inventory", "itam", "sources", "hr", "reclaim", "raw", "retain", "catalog", "duckdb", "parallel", "privacy")
 	c := &Config{
 		Path:      r.file,
 		Lake:      r.lake(keys["lake"]),
 		WorkDir:   r.workDir(keys["work_dir"], keys["lake"]),
+		Mirror:    r.mirror(keys["mirror"]),
 		Tenants:   r.tenants(keys["tenants"]),
 		Activity:  r.activity(keys["activity"]),
 		Licenses:  r.licenses(keys["licenses"]),

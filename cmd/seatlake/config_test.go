@@ -61,7 +61,7 @@ func TestLoadConfig(t *testing.T) {
 		}
 		want := &Config{
 			Path: path,
-			Lake: filepath.Join(filepath.Dir(path), "lake"),
+			Lake: filepath.Join(filepath.Dir(path), "lake"), Mirror: 10 << 30,
 			Tenants: []Tenant{{
 				Name: "contoso", ID: tenantID,
 				Cloud: Cloud{Name: "global", Graph: "https://graph.microsoft.com", Login: "https://login.microsoftonline.com"},
@@ -127,7 +127,7 @@ parallel: {tenants: 8}
 		auth := Auth{Method: "client_secret", ClientID: clientID, ClientSecret: NewSecret("a${b}-" + canary)}
 		want := &Config{
 			Path: path,
-			Lake: "/srv/lake of facts",
+			Lake: "/srv/lake of facts", Mirror: 10 << 30,
 			Tenants: []Tenant{
 				{
 					Name: "fabrikam", ID: "fabrikam.onmicrosoft.com", Auth: auth,
@@ -267,7 +267,7 @@ func TestFaults(t *testing.T) {
 		{"an unknown anchor is not quoted", edit("${SECRET}", "*hunter2"), "7: YAML: a value that begins with * or & is an alias or anchor, and this one is not known; quote it if it is text"},
 
 		{"a misspelt key has a suggestion", tenant + "licences: {}", "8: licences: is not a key; did you mean licenses?"},
-		{"a strange key has the list", tenant + "x: {}", "8: x: is not a key; here are lake, work_dir, tenants, activity, licenses, inventory, itam, sources, hr, reclaim, raw, retain, catalog, duckdb, parallel, privacy"},
+		{"a strange key has the list", tenant + "x: {}", "8: x: is not a key; here are lake, work_dir, mirror, tenants, activity, licenses, inventory, itam, sources, hr, reclaim, raw, retain, catalog, duckdb, parallel, privacy"},
 		{"a key in a tenant has a suggestion", edit("name:", "nam:"), "2: tenants[0].nam: is not a key; did you mean name?\n2: tenants[0].name: is missing: a short name of your choice, such as contoso"},
 		{"a missing space is told, and the value is not", edit("client_secret: ${SECRET}", "client_secret: ${SECRET}\n      {client_secret:"+canary+"}: x"), "8: tenants[0].auth: a key must be text, not a mapping"},
 		{"a missing space in a flow mapping is told, and the value is not", "tenants: [{name: a, id: contoso.com, auth: {method: client_secret, client_id: " + clientID + ", client_secret:" + canary + "}}]",
@@ -343,7 +343,7 @@ func TestFaults(t *testing.T) {
 		{"a retention has a unit", tenant + "raw: {retain: 30}", `8: raw.retain: "30" has no unit; 30d and 12h are durations, 0 keeps nothing`},
 		{"a retention is a duration", tenant + "raw: {retain: forever}", `8: raw.retain: "forever" is not a duration; 30d and 12h are durations, 0 keeps nothing`},
 		{"some tenants are read side by side", tenant + "parallel: {tenants: 0}", "8: parallel.tenants: \"0\" is out of range; from 1 to 64 is possible"},
-		{"certificates are checked, whatever the file says", tenant + "tls: {insecure: true}", "8: tls: is not a key; here are lake, work_dir, tenants, activity, licenses, inventory, itam, sources, hr, reclaim, raw, retain, catalog, duckdb, parallel, privacy"},
+		{"certificates are checked, whatever the file says", tenant + "tls: {insecure: true}", "8: tls: is not a key; here are lake, work_dir, mirror, tenants, activity, licenses, inventory, itam, sources, hr, reclaim, raw, retain, catalog, duckdb, parallel, privacy"},
 		{"memory is an amount", tenant + "duckdb: {memory_limit: '80%', threads: 0}", "8: duckdb.threads: \"0\" is out of range; from 1 to 1024 is possible\n8: duckdb.memory_limit: \"80%\" is not an amount of memory; 512MB, 1GB and 2GiB are"},
 
 		{"a variable elsewhere is not set", tenant + "lake: /srv/${UNSET}/${ALSO}", "8: lake: the environment variable UNSET is not set\n8: lake: the environment variable ALSO is not set"},

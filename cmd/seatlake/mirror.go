@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"path/filepath"
+
+	"github.com/schollz/progressbar/v3"
 
 	"seatlake/load/lake"
 	"seatlake/sql"
@@ -81,4 +84,18 @@ func (s *stored) fetch(ctx context.Context, reads []sql.Read) (*sql.Local, error
 		}
 	}
 	return local, nil
+}
+
+// watch shows on a terminal how files come out of a bucket. Elsewhere nothing is said:
+// who asks a question wants its answer alone.
+func (a *app) watch(lk *lake.Lake) {
+	if !a.errTTY || a.quiet {
+		return
+	}
+	var bar *progressbar.ProgressBar // begun before anything arrives
+	lk.Mirroring.Begin = func(files int, bytes int64) {
+		bar = progressbar.NewOptions64(bytes, progressbar.OptionSetWriter(a.err), progressbar.OptionShowBytes(true),
+			progressbar.OptionSetDescription(fmt.Sprintf("%d files of the lake", files)), progressbar.OptionClearOnFinish())
+	}
+	lk.Mirroring.Arrived = func(bytes int64) { _ = bar.Add64(bytes) } // an error stream that takes nothing more must not stop a query
 }

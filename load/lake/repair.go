@@ -10,10 +10,23 @@ import (
 	"seatlake/pipeline"
 )
 
-// Repair makes again what can be made of the log alone: the checkpoint. It returns the
-// paths, relative to the lake, of what it made or took away. Marts are made by a build
+// Repair makes again what can be made of the log alone, the checkpoint, and drops copies
+// of a bucket's files on this machine that are damaged. It returns the paths, relative to
+// the lake or its work directory, of what it made or took away. Marts are made by a build
 // of the versions that DropDamagedGold names; pages, data files and log objects by nobody.
 func (l *Lake) Repair(ctx context.Context) ([]string, error) {
+	var dropped []string
+	if l.store.bucket != nil {
+		var err error
+		if dropped, err = l.store.mirror().repair(ctx); err != nil {
+			return dropped, err
+		}
+	}
+	made, err := l.repairCheckpoint(ctx)
+	return append(dropped, made...), err
+}
+
+func (l *Lake) repairCheckpoint(ctx context.Context) ([]string, error) {
 	anew := &Lake{store: l.store, id: l.id}
 	entries, err := anew.entries(ctx)
 	if err != nil {
