@@ -169,8 +169,10 @@ func WriteSample(w io.Writer) error {
 const sample = `# seatlake reads this file on every command; -c names another one.
 # Any value may hold ${NAME}, which is taken from the environment.
 
-# Directory of the lake. Relative paths here are relative to this file.
+# Directory of the lake. Relative paths here are relative to this file. A bucket's URL will
+# do as well: s3://bucket/prefix, azblob://container/prefix, gs://bucket/prefix; docs/buckets.md.
 lake: ./lake
+# work_dir: /var/cache/seatlake   # where this machine works on a lake in a bucket
 
 tenants:
   - name: contoso            # yours to choose: --tenant contoso

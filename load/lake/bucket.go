@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gocloud.dev/blob"
+	"golang.org/x/sync/errgroup"
 )
 
 // bucket is the objects of a lake in an object store. Each act is tried until it
@@ -165,10 +166,14 @@ func (b *bucket) create(name string, body []byte) error {
 	if !errors.As(err, &e) || !e.passing && !errors.Is(err, fs.ErrExist) {
 		return err // it was refused, so it is not there
 	}
-	if there, read := b.read(name); read == nil && bytes.Equal(there, body) {
+	switch there, read := b.read(name); {
+	case read != nil:
+		return err
+	case bytes.Equal(there, body):
 		return nil
 	}
-	return err
+	e.kind = fs.ErrExist
+	return e
 }
 
 // putFile writes an object of a file in place of the one that is there.
@@ -220,6 +225,24 @@ func (b *bucket) remove(name string) error {
 		return nil
 	}
 	return err
+}
+
+// removeAll removes an object and all below its name.
+func (b *bucket) removeAll(name string) error {
+	names := []string{name}
+	err := b.walk(name, func(below string, _ fs.DirEntry) error {
+		names = append(names, below)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	group := new(errgroup.Group)
+	group.SetLimit(callsAtOnce)
+	for _, n := range names {
+		group.Go(func() error { return b.remove(n) })
+	}
+	return group.Wait()
 }
 
 // list gives what is directly below a name, sorted, with names that have more below

@@ -18,10 +18,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/fsouza/fake-gcs-server/fakestorage"
 	"github.com/google/go-cmp/cmp"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
+	"gocloud.dev/blob"
+	"gocloud.dev/blob/s3blob"
 
 	"seatlake/pipeline"
 	"seatlake/pipeline/pipelinetest"
@@ -75,8 +79,8 @@ func quiet(t testing.TB) {
 // fakeS3 is a store that speaks S3.
 func fakeS3(t testing.TB) *server {
 	t.Helper()
-	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull} {
-		setenv(t, name, value)
+	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_MAX_ATTEMPTS": "1", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull} {
+		t.Setenv(name, value)
 	}
 	backend := s3mem.New()
 	if err := backend.CreateBucket("lake"); err != nil {
@@ -103,16 +107,9 @@ func fakeGCS(t testing.TB) *server {
 	}
 	t.Cleanup(store.Stop)
 	store.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: "lake"})
-	setenv(t, "STORAGE_EMULATOR_HOST", host)
+	t.Setenv("STORAGE_EMULATOR_HOST", host)
 	s.Place = Place{URL: "gs://lake/finance", Work: t.TempDir()}
 	return s
-}
-
-func setenv(t testing.TB, name, value string) {
-	t.Helper()
-	if t, ok := t.(*testing.T); ok {
-		t.Setenv(name, value)
-	}
 }
 
 // eachPlace runs a test on each kind of place where a lake can be. Servers that the
@@ -149,6 +146,7 @@ func lakeAt(t testing.TB, p Place) *Lake {
 	}
 	if s.bucket != nil {
 		s.bucket.page = 10
+		impatient(t, s.bucket, p)
 		s.bucket.tries.first, s.bucket.tries.long = time.Millisecond, 10*time.Millisecond
 	}
 	l, err := create(s, "", clock)
@@ -156,6 +154,27 @@ func lakeAt(t testing.TB, p Place) *Lake {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// impatient takes the S3 library's own retries away, which wait for seconds: the lake's
+// are what is tested.
+func impatient(t testing.TB, b *bucket, p Place) {
+	t.Helper()
+	var client *s3.Client
+	if !b.blob.As(&client) {
+		return
+	}
+	_, u, err := p.parse()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := client.Options()
+	o.Retryer = aws.NopRetryer{}
+	opened, err := s3blob.OpenBucket(t.Context(), s3.New(o), u.Host, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.blob = blob.PrefixedBucket(opened, prefixOf(u))
 }
 
 func TestStoreConformance(t *testing.T) {

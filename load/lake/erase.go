@@ -127,7 +127,10 @@ func (l *Lake) Erase(ctx context.Context, o EraseOptions) (done *Erased, err err
 	if err := x.begin(ctx); err != nil || x.who == nil {
 		return x.done, err
 	}
-	return x.done, x.run(ctx)
+	if err := x.run(ctx); err != nil || o.DryRun {
+		return x.done, err
+	}
+	return x.done, l.forgetCopies(o.TenantID)
 }
 
 // begin finds out who is erased: whom the journal of an earlier erasure names, if there is

@@ -129,3 +129,13 @@ func (l *Lake) clearOlder(tenantID, last string) error {
 	}
 	return nil
 }
+
+// forgetCopies removes what the work directory has of a bucket's files, and the pages of
+// a tenant's runs that no process is at: after an erasure they are the only ones on this
+// machine that may name the person. Another machine's have to be removed there.
+func (l *Lake) forgetCopies(tenantID string) error {
+	if l.store.bucket == nil {
+		return nil
+	}
+	return errors.Join(l.store.work().remove(mirrorDir), l.clearOlder(tenantID, "~")) // behind every id
+}

@@ -324,12 +324,15 @@ func (s *store) link(from, to string) error {
 	})
 }
 
-// remove removes a file, or a directory and all below; in a bucket, one object. What
-// is absent is removed.
+// remove removes a file, or a directory and all below. What is absent is removed. In a
+// bucket a name with an extension is an object's, and any other may be a directory's.
 func (s *store) remove(name string) error {
 	return s.do("remove", name, func() error {
-		if s.inBucket(name) {
+		if s.inBucket(name) && path.Ext(name) != "" {
 			return s.bucket.remove(name)
+		}
+		if s.inBucket(name) {
+			return s.bucket.removeAll(name)
 		}
 		return os.RemoveAll(s.file(name))
 	})

@@ -24,6 +24,8 @@ type scratch struct {
 	dir   string
 	lock  *os.File
 	count atomic.Int64
+
+	object *leaseObject // keeps other machines from the same task; mostly nil
 }
 
 // scratch makes a scratch directory whose name begins with prefix. The caller
@@ -40,12 +42,24 @@ func (s *store) scratch(prefix string) (*scratch, error) {
 }
 
 // scratchAlone makes the one scratch directory of a name, and waits while another
-// process has it.
+// process has it, or another machine the name's lease in a bucket.
 func (s *store) scratchAlone(ctx context.Context, name string) (*scratch, error) {
 	for {
 		t, err := s.scratchNamed(name)
+		if err == nil && s.bucket != nil {
+			t.object, err = s.takeObject(path.Join(leaseDir, "task-"+name+".json"), Holder{})
+			if errors.As(err, new(*heldObject)) {
+				err = errHeld
+			}
+			if err != nil {
+				err = errors.Join(err, t.remove())
+			}
+		}
+		if err == nil {
+			return t, nil
+		}
 		if !errors.Is(err, errHeld) {
-			return t, err
+			return nil, err
 		}
 		select {
 		case <-ctx.Done():
@@ -115,7 +129,9 @@ func (t *scratch) temp() string {
 
 // remove ends the scratch directory and all that is still in it.
 func (t *scratch) remove() error {
-	err := t.store.remove(t.dir)
+	err := t.object.release()
+	t.object = nil
+	err = errors.Join(err, t.store.remove(t.dir))
 	if err == nil {
 		err = t.store.remove(t.dir + lockSuffix)
 	}
@@ -183,17 +199,7 @@ func (t *scratch) discard(dir, head string) error {
 			return err
 		}
 	}
-	var names []string
-	err := s.walk(dir, func(name string, _ fs.DirEntry) error {
-		names = append(names, name)
-		return nil
-	})
-	for _, name := range names {
-		if err == nil {
-			err = s.remove(name)
-		}
-	}
-	return err
+	return s.do("remove", dir, func() error { return s.bucket.removeAll(dir) })
 }
 
 // copyIn copies a file of any place into the directory and returns it, finished.
