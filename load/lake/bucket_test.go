@@ -140,7 +140,7 @@ func TestRunsThroughFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wholeSnapshot(t, seen)
+	noFaults(t, seen)
 	commits, err := seen.Commits(t.Context())
 	if err != nil || len(commits) != runs {
 		t.Errorf("%d commits, %v", len(commits), err)
@@ -236,7 +236,7 @@ func TestErrorsOfABucketSayWhatToDo(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.bucket.tries.first, s.bucket.tries.most = time.Millisecond, 2
-		impatient(t, s.bucket, p)
+		withoutSDKRetries(t, s.bucket, p)
 		_, err = openExisting(s)
 		wantError(t, err, "read s3://lake/x/lake.json", "check the network, and the endpoint", "2 times")
 	})
@@ -419,7 +419,6 @@ func TestPruneMeetsACommit(t *testing.T) {
 			if meet != nil {
 				t.Fatal("the prune took nothing: the test shows nothing")
 			}
-			wholeSnapshot(t, l)
 			noFaults(t, l)
 		})
 	}

@@ -146,7 +146,7 @@ func lakeAt(t testing.TB, p Place) *Lake {
 	}
 	if s.bucket != nil {
 		s.bucket.page = 10
-		impatient(t, s.bucket, p)
+		withoutSDKRetries(t, s.bucket, p)
 		s.bucket.tries.first, s.bucket.tries.long = time.Millisecond, 10*time.Millisecond
 	}
 	l, err := create(s, "", clock)
@@ -156,9 +156,9 @@ func lakeAt(t testing.TB, p Place) *Lake {
 	return l
 }
 
-// impatient takes the S3 library's own retries away, which wait for seconds: the lake's
+// withoutSDKRetries takes the S3 library's own retries away, which wait for seconds: the lake's
 // are what is tested.
-func impatient(t testing.TB, b *bucket, p Place) {
+func withoutSDKRetries(t testing.TB, b *bucket, p Place) {
 	t.Helper()
 	var client *s3.Client
 	if !b.blob.As(&client) {
