@@ -246,18 +246,26 @@ func (a *act) tookNow() bool {
 	return false
 }
 
-// changed ends the turn when something speaks against the act.
-func (a *act) changed(u *User) (ended bool, err error) {
-	why := ""
+// against says what speaks against the act; "" when nothing does. Its error says what
+// could not be looked at.
+func (a *act) against(u *User) (why string, err error) {
 	if a.options.Current != nil {
 		why = a.options.Current(&a.item.Row)
 	}
 	if why == "" {
 		if why, err = news(a.plan, a.item, u, a.activity); err != nil {
-			return true, a.fail(pipeline.CauseUnreadable, fmt.Errorf("the user's activity cannot be read again: %w", err))
+			return "", fmt.Errorf("the user's activity cannot be read again: %w", err)
 		}
 	}
+	return why, nil
+}
+
+// changed ends the turn when something speaks against the act.
+func (a *act) changed(u *User) (ended bool, err error) {
+	why, err := a.against(u)
 	switch {
+	case err != nil:
+		return true, a.fail(pipeline.CauseUnreadable, err)
 	case why == "":
 		return false, nil
 	case len(a.item.open()) > 0:
@@ -268,29 +276,62 @@ func (a *act) changed(u *User) (ended bool, err error) {
 }
 
 // recover looks what became of a write that was intended by a process that ended. It
-// is done with the turn when the write had to be sent again and failed.
+// is done with the turn when that cannot be told yet, when the write had to be sent
+// again and failed, and when the row was closed meanwhile.
 func (a *act) recover(ctx context.Context, u *User, pending *Pending) (ended bool, err error) {
 	there := false
 	for _, x := range u.of(a.item.SKU) {
 		there = there || x.Group == pending.Assignment.Group
 	}
+	closed := a.item.State.Closed()
 	switch {
 	case !there:
 		a.add(Event{Action: Removed, Way: way(pending.Assignment), Assignment: &pending.Assignment, Reason: "an earlier run took it, and its answer was lost"})
-	case a.Now().Sub(pending.At) < a.options.Settle:
-		// It may be done and not shown yet. To ask again does no harm.
-		request := Request{User: a.item.UserID, Remove: a.item.SKU}
+		if closed {
+			return true, a.end(Event{Action: Reported, State: AttentionRequired, Reason: takenBefore(a.item.Note)})
+		}
+	case a.Now().Sub(pending.At) < a.options.Settle: // it may be done and not shown yet
 		if a.options.DryRun {
 			return true, a.end(Event{Action: Intended, Reason: "an earlier run may have taken it: apply finds out"})
 		}
-		if pending.Assignment.Group != "" {
-			request = Request{User: a.item.UserID, Leave: pending.Assignment.Group}
-		}
-		return a.send(ctx, pending.Assignment, request)
+		return a.repeat(ctx, u, pending)
 	default:
 		a.add(Event{Action: NotDone, Reason: "an earlier run did not take it"})
+		if closed {
+			return true, a.end(Event{Action: Cancelled, State: a.item.State, Reason: a.item.Note})
+		}
 	}
 	return false, a.flush()
+}
+
+// repeat sends a write again that was intended, which does no harm when it was done. It
+// is an act as the first was: what speaks against it leaves the write without an
+// outcome, until it is sure that it was not done.
+func (a *act) repeat(ctx context.Context, u *User, pending *Pending) (ended bool, err error) {
+	why, request := "", Request{User: a.item.UserID, Remove: a.item.SKU}
+	if pending.Assignment.Group != "" {
+		request = Request{User: a.item.UserID, Leave: pending.Assignment.Group}
+	}
+	switch {
+	case a.item.State.Closed():
+		why = a.item.Note
+	case pending.Assignment.Group != "" && !a.options.RemoveFromGroups:
+		why = "--remove-from-groups was not given"
+	default:
+		if why, err = a.against(u); err != nil {
+			return true, a.fail(pipeline.CauseUnreadable, err)
+		}
+	}
+	if why != "" {
+		return true, a.fail(pipeline.CauseUnanswered, fmt.Errorf("an earlier run may have taken it, which does not show; it is not sent again (%s): `reclaim verify`, or apply after %s, finds out",
+			why, pending.At.Add(a.options.Settle).Format(time.RFC3339)))
+	}
+	return a.send(ctx, pending.Assignment, request)
+}
+
+// takenBefore is why a row needs attention whose licence went before it was closed.
+func takenBefore(why string) string {
+	return "it was taken before the row was closed (" + why + "): `reclaim rollback` gives it back"
 }
 
 func way(x Assignment) string {

@@ -61,7 +61,7 @@ type Item struct {
 	FreedAt  time.Time
 	Verified bool // a read has shown what was written last
 
-	due bool // it has been Awaiting Revocation
+	due bool // it has been Awaiting Revocation, and was not closed since
 }
 
 // Pending is a write that was about to be sent when its process ended.
@@ -206,7 +206,7 @@ func (b *Book) apply(e lake.LedgerEntry) error {
 func (i *Item) apply(e Event, at time.Time) {
 	if e.State != "" {
 		i.State, i.Since = e.State, at
-		i.due = i.due || e.State == AwaitingRevocation
+		i.due = e.State == AwaitingRevocation || i.due && !e.State.Closed()
 	}
 	if e.Reason != "" {
 		i.Note = e.Reason

@@ -130,6 +130,8 @@ func (b *Book) closing(i *Item, pending *Pending, u *User) []Event {
 	switch {
 	case pending.Restore:
 		return []Event{{Row: i.Number, Action: RestoreCompleted, State: ClosedCancelled, Reason: "given back"}}
+	case i.State.Closed():
+		return []Event{{Row: i.Number, Action: Reported, State: AttentionRequired, Reason: takenBefore(i.Note)}}
 	case u.has(i.SKU):
 		return []Event{{Row: i.Number, Action: Reported, State: AttentionRequired, Cause: pipeline.CauseInherited, Reason: "the user keeps the licence by a group"}}
 	default:
