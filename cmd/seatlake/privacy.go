@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"regexp"
 	"strings"
 
 	"seatlake/load/lake"
@@ -78,18 +77,10 @@ func newestUsers(ctx context.Context, in sql.Inputs, key *seal.Key) ([]person, e
 // named are the ids of the users that patterns name, by sign-in name or id, where *
 // stands for any characters.
 func named(users []person, patterns []string) []string {
-	if len(patterns) == 0 {
-		return nil
-	}
-	var any []string
-	for _, p := range patterns {
-		p = regexp.QuoteMeta(strings.ToLower(strings.TrimSpace(p)))
-		any = append(any, strings.ReplaceAll(p, `\*`, `.*`))
-	}
-	form := regexp.MustCompile(`(?s)^(?:` + strings.Join(any, "|") + `)$`) // of quoted text
+	form := nameForm(patterns)
 	var ids []string
 	for _, u := range users {
-		if form.MatchString(u.name) || form.MatchString(u.id) {
+		if matches(form, u.name, u.id) {
 			ids = append(ids, u.id)
 		}
 	}

@@ -69,14 +69,18 @@ func readActivity(ctx context.Context, client *graph.Client, rows []reclaim.Row,
 	return f, f.log(ctx, client, needed, pipeline.Window{From: since, To: now.Add(time.Second)})
 }
 
-// Since is the latest use of any of the services.
-func (f *freshActivity) Since(upn, id string, services []string) (day, service string, err error) {
+// Since is the latest use of any of the services, under any of the names.
+func (f *freshActivity) Since(names []string, id string, services []string) (day, service string, err error) {
 	for _, s := range services {
 		s := schemas.Service(s)
 		if why := f.unread[s]; why != nil {
 			return "", "", fmt.Errorf("use of %s: %w", s, why)
 		}
-		for _, seen := range []string{f.reports[s][upn], f.signIns[s][strings.ToLower(id)]} {
+		days := []string{f.signIns[s][strings.ToLower(id)]}
+		for _, name := range names {
+			days = append(days, f.reports[s][name])
+		}
+		for _, seen := range days {
 			if seen > day {
 				day, service = seen, string(s)
 			}
@@ -174,7 +178,10 @@ func (f *freshActivity) readReport(page *pipeline.Page, columns map[string]schem
 			}
 		}
 	}
-	if 10*hidden > 9*names && names > 0 {
+	switch {
+	case names == 0:
+		return fmt.Errorf("%s names no user: reports are not ready, or are switched off", page.Source)
+	case 10*hidden > 9*names:
 		return errors.New("usage reports hide the names of users")
 	}
 	return nil

@@ -83,13 +83,15 @@ func TestActivityIsReadAgain(t *testing.T) {
 			"ann@contoso.com", []string{"Outlook"}, "", "", "Last Activity Date"},
 		{"a report that hides names is not silence", graphsim.Options{}, map[string]string{"getEmailActivityUserDetail.csv": "User Principal Name,Is Deleted,Last Activity Date,Report Refresh Date\nA1B2C3D4E5F60718293A4B5C6D7E8F90,False,2026-10-04,2026-10-06\n"},
 			"ann@contoso.com", []string{"Outlook"}, "", "", "hide the names"},
+		{"a report of nobody is not silence", graphsim.Options{}, map[string]string{"getEmailActivityUserDetail.csv": "User Principal Name,Is Deleted,Last Activity Date,Report Refresh Date\n"},
+			"ann@contoso.com", []string{"Outlook"}, "", "", "names no user"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			id := ann
 			if c.upn != "ann@contoso.com" {
 				id = "dddddddd-0000-4000-8000-0000000000b2"
 			}
-			day, service, err := read(t, c.o, c.change).Since(c.upn, id, c.services)
+			day, service, err := read(t, c.o, c.change).Since([]string{c.upn}, id, c.services)
 			if (err != nil) != (c.unread != "") || err != nil && !strings.Contains(err.Error(), c.unread) {
 				t.Fatalf("error %v, want one that says %q", err, c.unread)
 			}

@@ -78,7 +78,7 @@ func (c *counter) apply(ctx context.Context, p *reclaim.Reclamation, o reclaim.A
 	if err != nil {
 		return fmt.Errorf("activity since the plan: %w", err)
 	}
-	if o.Current, err = c.stillCandidates(ctx, p); err != nil {
+	if o.Current, err = c.current(ctx, p); err != nil {
 		return err
 	}
 	o.StopAfter, o.FailureShare, o.Settle = policy.StopAfter, policy.FailureShare, settleTime
@@ -129,6 +129,26 @@ func (c *counter) tellWaiting(waiting map[reclaim.State]int, immediate bool) {
 		}
 		fmt.Fprintf(c.out, "%d rows are %s%s\n", n, s, hint)
 	}
+}
+
+// current says why a row is not to be taken any more: it is protected, or newer marts
+// than the plan's do not name it.
+func (c *counter) current(ctx context.Context, p *reclaim.Reclamation) (func(*reclaim.Row, *reclaim.User) string, error) {
+	protected, err := c.protected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	candidate, err := c.stillCandidates(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return func(r *reclaim.Row, u *reclaim.User) string {
+		why := protected(r, u)
+		if why == "" && candidate != nil {
+			why = candidate(r)
+		}
+		return why
+	}, nil
 }
 
 // stillCandidates says of a row whether newer marts than the plan's still name it; nil

@@ -57,6 +57,10 @@ func (c *counter) reads(ctx context.Context, reporter *Reporter) (*graphTenant, 
 	if err != nil {
 		return nil, err
 	}
+	if err := c.isOurs(ctx, client); err != nil {
+		client.Close()
+		return nil, err
+	}
 	return &graphTenant{Client: client, root: c.tenant.Cloud.Graph}, nil
 }
 
@@ -69,6 +73,9 @@ func (c *counter) writes(ctx context.Context, reporter *Reporter, p purpose) (*g
 		return nil, err
 	}
 	roles, err := writer.Roles(ctx)
+	if err == nil {
+		err = c.isOurs(ctx, writer.Client)
+	}
 	if err == nil && len(roles) > 0 {
 		err = c.lacks(p, roles)
 	}
@@ -77,6 +84,16 @@ func (c *counter) writes(ctx context.Context, reporter *Reporter, p purpose) (*g
 		return nil, err
 	}
 	return &graphTenant{Client: writer.Client, writer: writer, root: c.tenant.Cloud.Graph}, nil
+}
+
+// isOurs refuses a tenant that is not the ledger's. One that is configured by a domain
+// may have become another than the lake's runs have read.
+func (c *counter) isOurs(ctx context.Context, client *graph.Client) error {
+	id, err := client.TenantID(ctx)
+	if err == nil && id != strings.ToLower(c.tenantID) {
+		err = fmt.Errorf("tenant %s: %s is tenant %s, and the plan is of %s", c.tenant.Name, c.tenant.ID, id, c.tenantID)
+	}
+	return err
 }
 
 // lacks says which permission of a purpose a token does not carry.
@@ -113,7 +130,7 @@ func (g *graphTenant) User(ctx context.Context, id string) (*reclaim.User, error
 		out.Held = append(out.Held, reclaim.Assignment{SKU: l.SKU, Disabled: l.Disabled})
 	}
 	for _, s := range u.Assignments {
-		out.Assignments = append(out.Assignments, reclaim.Assignment{SKU: s.SKU, Group: s.Group, Disabled: s.Disabled, State: s.State})
+		out.Assignments = append(out.Assignments, reclaim.Assignment{SKU: s.SKU, Group: s.Group, Disabled: s.Disabled, State: s.State, Updated: s.Updated})
 	}
 	return out, nil
 }

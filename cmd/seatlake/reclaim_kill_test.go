@@ -189,7 +189,7 @@ func sealWhere(t *testing.T, l simLake, tenant *simTenant, good func(ways []grap
 	defer client.Close()
 	users = userIDs(t, client)
 	plan := &reclaim.Plan{
-		Format: reclaim.PlanFormat, ID: "01KAV00000000000000000000A", Created: scriptNow, Program: "test", LakeID: lk.ID(),
+		Format: reclaim.PlanFormat, ID: "01KAV00000000000000000000A", Created: scriptNow, AsOf: scriptNow.Format(time.DateOnly), Program: "test", LakeID: lk.ID(),
 		Tenant: "contoso", TenantID: tenant.o.TenantID, Limits: reclaim.Limits{Share: 10_000, Licenses: 1000}, Filter: reclaim.Filter{MinConfidence: "low"},
 	}
 	var candidates []reclaim.Candidate

@@ -114,6 +114,38 @@ func TestScopesOfCommands(t *testing.T) {
 	}
 }
 
+// TestATenantByItsDomainIsThePlans points a configuration that has the tenant by its
+// domain at another tenant of that domain.
+func TestATenantByItsDomainIsThePlans(t *testing.T) {
+	o := graphsim.Options{Seed: 9, Users: 10, SignIns: 10, Now: scriptNow, Grant: []string{graph.WriteLicenses}}
+	tenant := serve(t, o)
+	l := newSimLake(t)
+	sealed, _, _ := sealDirect(t, l, tenant)
+	o.TenantID = "58a80680-7326-48cd-9935-b556b81d3a4e"
+	other := serve(t, o)
+	acts := []string{
+		"reclaim apply --immediate --no-build --dry-run " + sealed, "reclaim apply --immediate --no-build " + sealed, "reclaim rollback --no-build " + sealed,
+	}
+	for _, c := range []struct {
+		at    *simTenant
+		fails string
+		lines []string
+	}{
+		{tenant, "", []string{"run --no-build"}},
+		{other, "is tenant 58a80680-7326-48cd-9935-b556b81d3a4e, and the plan is of ", acts},
+		{tenant, "", acts},
+	} {
+		config := fmt.Sprintf("lake: ./lake\ntenants:\n- name: contoso\n  id: contoso.onmicrosoft.com\n  cloud: {graph: %q, login: %q}\n  auth: {method: client_secret, client_id: %s, client_secret: \"${SEATLAKE_CLIENT_SECRET}\"}\n",
+			c.at.server.GraphURL, c.at.server.LoginURL, graphsim.DefaultClientID)
+		if err := os.WriteFile(filepath.Join(l.dir, "seatlake.yaml"), []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range c.lines {
+			l.step(c.at, strings.Fields(line), step{line, ".default", c.fails})
+		}
+	}
+}
+
 // step runs a command in this process, and looks at what it asks for and sends.
 func (l simLake) step(tenant *simTenant, line []string, s step) {
 	l.t.Helper()

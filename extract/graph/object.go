@@ -38,6 +38,8 @@ type Assignment struct {
 	Group string // the group that assigns it, "" for a direct assignment
 	State string // Active, ActiveWithError, Disabled or Error
 	Error string
+
+	Updated time.Time // when it was assigned, or changed; zero when Graph does not say
 }
 
 // Group is a group and the licences it gives its members.
@@ -79,6 +81,8 @@ func (c *Client) User(ctx context.Context, id string) (*User, error) {
 			wireLicense
 			AssignedByGroup string
 			State, Error    string
+
+			LastUpdatedDateTime time.Time
 		}
 		SignInActivity struct {
 			LastSignInDateTime               time.Time
@@ -110,7 +114,7 @@ func (c *Client) User(ctx context.Context, id string) (*User, error) {
 		p.Licenses = append(p.Licenses, l.license())
 	}
 	for _, s := range wire.LicenseAssignmentStates {
-		p.Assignments = append(p.Assignments, Assignment{License: s.license(), Group: strings.ToLower(s.AssignedByGroup), State: s.State, Error: s.Error})
+		p.Assignments = append(p.Assignments, Assignment{License: s.license(), Group: strings.ToLower(s.AssignedByGroup), State: s.State, Error: s.Error, Updated: instant(s.LastUpdatedDateTime)})
 	}
 	at := wire.SignInActivity
 	p.LastSignIn = instant(at.LastSuccessfulSignInDateTime)

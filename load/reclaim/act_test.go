@@ -35,6 +35,17 @@ func TestWhatChangedEndsARow(t *testing.T) {
 		{"who had never signed in does", func(r *Row) { r.Reason, r.LastSignIn = "never_signed_in", "" }, func(f *fake) { f.signIns[id] = start }, ClosedCancelled, "", "signed in on 2026-11-24"},
 		{"a licence that is judged by sign-ins is used", func(r *Row) { r.Judged = nil }, func(f *fake) { f.signIns[id] = start }, ClosedCancelled, "", "signed in on 2026-11-24"},
 		{"the blocked account is enabled", func(r *Row) { r.Reason = "blocked_sign_in" }, func(f *fake) { f.enabled[id] = true }, ClosedCancelled, "", "enabled again"},
+		{"it was assigned anew after the plan was made", nil, func(f *fake) { f.assigned = start.Add(time.Minute) }, ClosedCancelled, "", "assigned anew on 2026-11-24"},
+		{"it was assigned before", nil, func(f *fake) { f.assigned = start.Add(-time.Hour) }, ClosedComplete, "", "taken"},
+		{"the user is called otherwise, and was used to work as before", nil, func(f *fake) {
+			f.name = "married@contoso.com"
+			f.used[upn(id)+"/Visio"] = "2026-11-23"
+		}, ClosedCancelled, "", "Visio was used on 2026-11-23"},
+		{"the user is called otherwise, and works as such", nil, func(f *fake) {
+			f.name = "Married@contoso.com"
+			f.used["married@contoso.com/Visio"] = "2026-11-23"
+		}, ClosedCancelled, "", "Visio was used on 2026-11-23"},
+		{"nobody says whether the account is blocked", func(r *Row) { r.Reason = "blocked_sign_in" }, func(f *fake) { f.unsaid = true }, AwaitingRevocation, pipeline.CauseUnreadable, "accountEnabled"},
 		{"the blocked account stays so", func(r *Row) { r.Reason = "blocked_sign_in" }, nil, ClosedComplete, "", "taken"},
 		{"what made it superfluous is gone", func(r *Row) { r.Reason, r.Kept, r.KeptSKUs = "duplicate_entitlement", []string{"C"}, []string{skuC} }, nil, ClosedCancelled, "", "no longer has C"},
 		{"what makes it superfluous is there", func(r *Row) { r.Reason, r.Kept, r.KeptSKUs = "duplicate_entitlement", []string{"B"}, []string{skuB} },
@@ -82,6 +93,20 @@ func TestWhatChangedEndsARow(t *testing.T) {
 	}
 }
 
+// TestEvidenceIsOfTheAssignmentThereWas makes a plan two days after its candidates, and
+// assigns the licence in between.
+func TestEvidenceIsOfTheAssignmentThereWas(t *testing.T) {
+	p := &Reclamation{SealedPlan: &SealedPlan{Plan: Plan{AsOf: "2026-11-22", Created: start}}}
+	for at, anew := range map[time.Time]bool{
+		start.AddDate(0, 0, -2): false, start.AddDate(0, 0, -1): true, start: true, {}: false,
+	} {
+		u := &User{Assignments: []Assignment{{SKU: skuA, Updated: at}}}
+		if why := assignedAnew(p, &Item{Row: row(userID(1), skuA)}, u); (why != "") != anew {
+			t.Errorf("assigned at %s: %q", at, why)
+		}
+	}
+}
+
 // TestUseThatIsNotKnownIsNotAbsent leaves a row as it is when its activity cannot be
 // read, and takes it when it can.
 func TestUseThatIsNotKnownIsNotAbsent(t *testing.T) {
@@ -104,7 +129,7 @@ func TestUseThatIsNotKnownIsNotAbsent(t *testing.T) {
 
 type blind struct{}
 
-func (blind) Since(string, string, []string) (day, service string, err error) {
+func (blind) Since([]string, string, []string) (day, service string, err error) {
 	return "", "", errors.New("names are hidden")
 }
 

@@ -1,6 +1,7 @@
 package reclaim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,9 +26,10 @@ type ApplyOptions struct {
 	// outcome is known is sent again within it, for it may be done and not shown.
 	Settle time.Duration
 
-	// Current says whether a row is still a candidate by marts that are newer than
-	// the plan, and else why not. Nil when there are none.
-	Current func(r *Row) (why string)
+	// Current says why a row is no candidate any more, of a user as read at this
+	// moment: by what was configured, or became known to the lake, since the plan. Nil
+	// when nothing was.
+	Current func(r *Row, u *User) (why string)
 
 	// Tell is told of each row once it is done. May be nil.
 	Tell func(Result)
@@ -172,6 +174,9 @@ func (a *act) end(e Event) error {
 // fail ends the turn without an event: the row stays as it is, to be tried again.
 func (a *act) fail(cause pipeline.Cause, err error) error {
 	a.result.Row, a.result.State, a.result.Reason, a.result.Cause = &a.item.Row, a.item.State, err.Error(), cause
+	for _, e := range a.events { // which are entered yet
+		a.result.State = cmp.Or(e.State, a.result.State)
+	}
 	return nil
 }
 
@@ -250,7 +255,7 @@ func (a *act) tookNow() bool {
 // could not be looked at.
 func (a *act) against(u *User) (why string, err error) {
 	if a.options.Current != nil {
-		why = a.options.Current(&a.item.Row)
+		why = a.options.Current(&a.item.Row, u)
 	}
 	if why == "" {
 		if why, err = news(a.plan, a.item, u, a.activity); err != nil {

@@ -1,6 +1,7 @@
 package reclaim
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,8 +16,16 @@ const dormant = 30 * 24 * time.Hour
 // not to be taken; "" when nothing did. Its error says what could not be looked at.
 func news(p *Reclamation, i *Item, u *User, a Activity) (string, error) {
 	r := &i.Row
-	if r.Reason == "blocked_sign_in" && u.Enabled != nil && *u.Enabled {
-		return "the account is enabled again", nil
+	if why := assignedAnew(p, i, u); why != "" {
+		return why, nil
+	}
+	if r.Reason == "blocked_sign_in" {
+		switch {
+		case u.Enabled == nil:
+			return "", errors.New("whether the account is blocked is not said (accountEnabled)")
+		case *u.Enabled:
+			return "the account is enabled again", nil
+		}
 	}
 	if r.Reason == "duplicate_entitlement" {
 		// What makes the licence superfluous has to be there, and use proves nothing.
@@ -37,7 +46,11 @@ func news(p *Reclamation, i *Item, u *User, a Activity) (string, error) {
 	if len(r.Judged) == 0 {
 		return "", nil
 	}
-	day, service, err := a.Since(strings.ToLower(u.UserPrincipalName), u.ID, r.Judged)
+	names := []string{strings.ToLower(u.UserPrincipalName)}
+	if before := strings.ToLower(r.UserPrincipalName); before != names[0] {
+		names = append(names, before)
+	}
+	day, service, err := a.Since(names, u.ID, r.Judged)
 	if err != nil {
 		return "", err
 	}
@@ -47,6 +60,22 @@ func news(p *Reclamation, i *Item, u *User, a Activity) (string, error) {
 		return fmt.Sprintf("%s was used on %s, after %s", service, day, orNone(r.LastActivityDate)), nil
 	}
 	return "", nil
+}
+
+// assignedAnew says that the licence was assigned, or its assignment changed, since the
+// plan's evidence, which then is of another assignment. What the plan took of a row
+// itself may have changed the rest of it.
+func assignedAnew(p *Reclamation, i *Item, u *User) string {
+	if len(i.open()) > 0 {
+		return ""
+	}
+	for _, x := range u.of(i.SKU) {
+		at := x.Updated.UTC()
+		if !at.IsZero() && (at.After(p.Created) || at.Format(time.DateOnly) > p.AsOf) {
+			return "the licence was assigned anew on " + at.Format(time.DateOnly) + ", after the plan's evidence"
+		}
+	}
+	return ""
 }
 
 // signedIn says that somebody signed in who had long not, or whose sign-ins the

@@ -44,6 +44,10 @@ type fake struct {
 	signIns map[string]time.Time
 	used    map[string]string // "user/service" -> day
 
+	name     string    // what everybody is called; "" for what upn gives
+	assigned time.Time // when everything was assigned
+	unsaid   bool      // whether accounts are enabled is not said
+
 	delay  int // reads of a user that show what was before a write
 	calls  int
 	killAt func(call int) bool // before the call is done, and after it
@@ -100,8 +104,14 @@ func (f *fake) User(_ context.Context, id string) (*User, error) {
 	}
 	enabled := f.enabled[id]
 	u := &User{ID: id, UserPrincipalName: upn(id), Enabled: &enabled, SignInsKnown: true, LastSignIn: f.signIns[id], LastAttempt: f.signIns[id]}
+	if f.name != "" {
+		u.UserPrincipalName = f.name
+	}
+	if f.unsaid {
+		u.Enabled = nil
+	}
 	for _, x := range all {
-		x.State = "Active"
+		x.State, x.Updated = "Active", f.assigned
 		u.Assignments = append(u.Assignments, x)
 		if !slices.ContainsFunc(u.Held, func(h Assignment) bool { return h.SKU == x.SKU }) {
 			u.Held = append(u.Held, Assignment{SKU: x.SKU})
@@ -216,10 +226,12 @@ func (f *fake) has(id, sku string) []Assignment {
 }
 
 // Since makes the fake the activity, too.
-func (f *fake) Since(_, id string, services []string) (day, service string, err error) {
+func (f *fake) Since(names []string, id string, services []string) (day, service string, err error) {
 	for _, s := range services {
-		if d := f.used[id+"/"+s]; d > day {
-			day, service = d, s
+		for _, who := range append([]string{id}, names...) {
+			if d := f.used[who+"/"+s]; d > day {
+				day, service = d, s
+			}
 		}
 	}
 	return day, service, nil

@@ -69,6 +69,8 @@ type Assignment struct {
 	Group    string   `json:"group_id,omitempty"` // "" for a direct assignment
 	Disabled []string `json:"disabled_plans"`
 	State    string   `json:"state,omitempty"`
+
+	Updated time.Time `json:"-"` // when it was assigned, or changed; zero when that is not known
 }
 
 // works says that the assignment gives the licence. One in error holds no seat.
@@ -127,10 +129,11 @@ func (e *Refusal) Unwrap() error { return e.Err }
 
 // Activity is what was seen of users at the start of an act.
 type Activity interface {
-	// Since is the latest day on which a user, by lower-case sign-in name and object
-	// id, used one of the services, and that service; "" for none. Its error says
-	// why some service's activity cannot be told.
-	Since(upn, id string, services []string) (day, service string, err error)
+	// Since is the latest day on which a user used one of the services, and that
+	// service; "" for none. The user is known by lower-case sign-in names, for reports
+	// tell of a renamed one by the name there was, and by object id. Its error says why
+	// some service's activity cannot be told.
+	Since(names []string, id string, services []string) (day, service string, err error)
 }
 
 // State is where a row of a sealed plan stands.

@@ -63,7 +63,10 @@ func TestAWriteThatWasBegunIsNotRepeatedBlindly(t *testing.T) {
 			if !c.done {
 				f.killAt = func(int) bool { return lastAction(d, sealed) == Intended }
 			}
-			if survives(func() bool { apply(ApplyOptions{Immediate: true, RemoveFromGroups: c.group, Settle: time.Hour}); return true }) {
+			if survives(func() bool {
+				apply(ApplyOptions{Immediate: true, RemoveFromGroups: c.group, Settle: time.Hour})
+				return true
+			}) {
 				t.Fatal("nothing was killed")
 			}
 			f.killAt = nil
