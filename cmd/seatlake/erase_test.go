@@ -223,4 +223,3 @@ func (l simLake) doesNotHold(t *testing.T, marks []string) {
 		t.Fatal(err)
 	}
 }
-
