@@ -44,6 +44,16 @@ type GoldFile struct {
 	Erased int64 `json:"erased,omitempty"`
 }
 
+// Erased is how many rows the marts lost to erasures since they were published. Figures
+// counted with them stay.
+func (g *Gold) Erased() int64 {
+	var n int64
+	for _, f := range g.Files {
+		n += f.Erased
+	}
+	return n
+}
+
 const (
 	goldDir     = "gold"
 	currentDir  = "gold/current"
