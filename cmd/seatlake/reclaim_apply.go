@@ -131,8 +131,8 @@ func (c *counter) tellWaiting(waiting map[reclaim.State]int, immediate bool) {
 	}
 }
 
-// current says why a row is not to be taken any more: it is protected, or newer marts
-// than the plan's do not name it.
+// current says why a row is not to be taken any more: it is protected, or the
+// marts do not name it.
 func (c *counter) current(ctx context.Context, p *reclaim.Reclamation) (func(*reclaim.Row, *reclaim.User) string, error) {
 	protected, err := c.protected(ctx)
 	if err != nil {
@@ -151,8 +151,9 @@ func (c *counter) current(ctx context.Context, p *reclaim.Reclamation) (func(*re
 	}, nil
 }
 
-// stillCandidates says of a row whether newer marts than the plan's still name it; nil
-// when there are none.
+// stillCandidates says of a row whether the published marts name it; nil when there are
+// none. They are the plan's or newer ones. Also the plan's may have been built anew with
+// other rules, and know what was written into the plan before it was sealed.
 func (c *counter) stillCandidates(ctx context.Context, p *reclaim.Reclamation) (func(*reclaim.Row) string, error) {
 	gold, err := c.lake.Gold(0)
 	if errors.Is(err, lake.ErrNoGold) {
@@ -160,9 +161,6 @@ func (c *counter) stillCandidates(ctx context.Context, p *reclaim.Reclamation) (
 	}
 	if err != nil {
 		return nil, err
-	}
-	if int64(gold.Version) <= p.LakeVersion {
-		return nil, nil
 	}
 	o, err := openReading(ctx, c.cfg, c.lake)
 	if err != nil {
@@ -194,7 +192,7 @@ func (c *counter) stillCandidates(ctx context.Context, p *reclaim.Reclamation) (
 	return func(r *reclaim.Row) string {
 		by, there := blocked[holding{r.UserID, r.SKU}]
 		if !there {
-			return fmt.Sprintf("it is no longer a candidate by version %d of the lake", gold.Version)
+			return fmt.Sprintf("it is no candidate by version %d of the lake", gold.Version)
 		}
 		blocks := slices.DeleteFunc(strings.Split(by, ","), func(b string) bool { return b == "" || b == "group_assigned" })
 		if len(blocks) > 0 {

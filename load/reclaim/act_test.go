@@ -48,6 +48,7 @@ func TestWhatChangedEndsARow(t *testing.T) {
 		{"nobody says whether the account is blocked", func(r *Row) { r.Reason = "blocked_sign_in" }, func(f *fake) { f.unsaid = true }, AwaitingRevocation, pipeline.CauseUnreadable, "accountEnabled"},
 		{"the blocked account stays so", func(r *Row) { r.Reason = "blocked_sign_in" }, nil, ClosedComplete, "", "taken"},
 		{"what made it superfluous is gone", func(r *Row) { r.Reason, r.Kept, r.KeptSKUs = "duplicate_entitlement", []string{"C"}, []string{skuC} }, nil, ClosedCancelled, "", "no longer has C"},
+		{"nobody says what makes it superfluous", func(r *Row) { r.Reason = "duplicate_entitlement" }, nil, AwaitingRevocation, pipeline.CauseUnreadable, "superfluous"},
 		{"what makes it superfluous is there", func(r *Row) { r.Reason, r.Kept, r.KeptSKUs = "duplicate_entitlement", []string{"B"}, []string{skuB} },
 			func(f *fake) { f.used[id+"/Visio"] = "2026-11-23" }, ClosedComplete, "", "taken"},
 		{"a group assigns it now", nil, func(f *fake) { f.people[id] = []Assignment{{SKU: skuA, Group: several}, {SKU: skuB, Group: several}} }, AttentionRequired, pipeline.CauseInherited, "group " + several},

@@ -29,6 +29,9 @@ func news(p *Reclamation, i *Item, u *User, a Activity) (string, error) {
 	}
 	if r.Reason == "duplicate_entitlement" {
 		// What makes the licence superfluous has to be there, and use proves nothing.
+		if len(r.KeptSKUs) == 0 {
+			return "", errors.New("the plan does not say which licence makes this one superfluous")
+		}
 		for n, sku := range r.KeptSKUs {
 			if !u.has(sku) {
 				return "the user no longer has " + r.Kept[n] + ", which made this licence superfluous", nil
