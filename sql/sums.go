@@ -16,11 +16,16 @@ type Disagreement struct {
 	Of       string // what was summed, such as a SKU
 	One      int64
 	Other    int64
+
+	// People is the mart or table whose rows of people the other sum counts, while the
+	// one names nobody: once somebody is erased, the one is larger. It is empty where
+	// both sums lose the same by that, or none does.
+	People string
 }
 
 // Sums compares sums that must agree across the stored tables of a version and its
 // marts, which gold names. The rules are the analyses of the dbt project: a SELECT of
-// tenant_id, of_what, one_sum and other_sum each. It also says how many sums were
+// tenant_id, of_what, one_sum, other_sum and people each. It also says how many sums were
 // compared. Marts that are not there, because an older program built them, leave their
 // rules out.
 func Sums(ctx context.Context, in Inputs, gold map[string]string, o Options) (found []Disagreement, compared int64, err error) {
@@ -30,11 +35,11 @@ func Sums(ctx context.Context, in Inputs, gold map[string]string, o Options) (fo
 	}
 	var all []string
 	for _, r := range rules {
-		all = append(all, fmt.Sprintf("select %s as rule, tenant_id, of_what, one_sum, other_sum from (\n%s\n)", literal(r.rule), r.query))
+		all = append(all, fmt.Sprintf("select %s as rule, tenant_id, of_what, one_sum, other_sum, people from (\n%s\n)", literal(r.rule), r.query))
 	}
 	query := "with sums as (\n" + strings.Join(all, "\nunion all\n") + `
 )
-select rule, tenant_id, of_what, one_sum, other_sum, count(*) over () as compared
+select rule, tenant_id, of_what, one_sum, other_sum, people, count(*) over () as compared
 from sums
 qualify one_sum is distinct from other_sum or row_number() over (order by rule, tenant_id, of_what) = 1
 order by 1, 2, 3`
@@ -49,7 +54,8 @@ order by 1, 2, 3`
 			d.Of, _ = row[2].(string)
 			d.One, _ = row[3].(int64)
 			d.Other, _ = row[4].(int64)
-			compared, _ = row[5].(int64)
+			d.People, _ = row[5].(string)
+			compared, _ = row[6].(int64)
 			if row[3] != row[4] {
 				found = append(found, d)
 			}

@@ -58,23 +58,23 @@ func TestSums(t *testing.T) {
 	}{
 		{
 			"a position with more users than assignments is named", "license_positions", "* replace (assigned_users + 2 as assigned_users)",
-			Disagreement{"Assigned users of a position are the licences of its users, one by one", word("t1"), word("e3"), 3, 1},
+			Disagreement{"Assigned users of a position are the licences of its users, one by one", word("t1"), word("e3"), 3, 1, "license_assignments"},
 		},
 		{
 			"units that no subscription has are named", "license_positions", "* replace (cast(11 as integer) as entitled_units)",
-			Disagreement{"Entitled units, managed or not, are the enabled and warning units of the stored subscribed SKUs", word("t1"), word("e3"), 11, 10},
+			Disagreement{"Entitled units, managed or not, are the enabled and warning units of the stored subscribed SKUs", word("t1"), word("e3"), 11, 10, ""},
 		},
 		{
 			"a user who is missing is named", "users", "* from users limit 2 --",
-			Disagreement{"Users are the rows of the stored snapshot", word("t1"), "users", 2, 3},
+			Disagreement{"Users are the rows of the stored snapshot", word("t1"), "users", 2, 3, ""},
 		},
 		{
 			"a span that did not end is named", "user_license_history", "* replace (cast(null as date) as to_date)",
-			Disagreement{"The licences that are assigned are those whose spans in the history have not ended", word("t1"), word("e3"), 1, 6},
+			Disagreement{"The licences that are assigned are those whose spans in the history have not ended", word("t1"), word("e3"), 1, 6, ""},
 		},
 		{
 			"a figure that is not known differs from one that is", "license_positions", "* replace (cast(null as integer) as unreconciled_units)",
-			Disagreement{"Consumed units are assigned users and the units that nothing explains, which the position states", word("t1"), word("e3"), 1, 0},
+			Disagreement{"Consumed units are assigned users and the units that nothing explains, which the position states", word("t1"), word("e3"), 1, 0, ""},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -19,10 +19,6 @@ import (
 	"seatlake/sql"
 )
 
-// historyWindow is how many days a run puts into the history at most. More are waiting
-// only in a lake of before there was a history; `seatlake history rebuild` takes them.
-const historyWindow = 31
-
 // recording is the history of a tenant being brought up to the day before a run: which
 // days are put in, and where the rows come from. The run commits them with its own.
 type recording struct {
@@ -142,7 +138,8 @@ func only(lk *lake.Lake, s *lake.Snapshot, marts *lake.Gold, wanted func(pipelin
 // waiting is the days before today that are to be put in: those that are not in, and
 // those whose files are no longer the ones that were read. A day changes what happened
 // on the next one, too, so that all days from the first on are put in again. What
-// comes before a day whose snapshot is no longer kept stays as it was.
+// comes before a day whose snapshot is no longer kept stays as it was. However many days
+// wait, none is left out: models read no snapshot of before the history's last day.
 func (s *recording) waiting(today string) []string {
 	stored := slices.DeleteFunc(slices.Sorted(maps.Keys(s.files)), func(day string) bool { return day >= today })
 	thinned := ""
@@ -158,11 +155,7 @@ func (s *recording) waiting(today string) []string {
 	if first < 0 {
 		return nil
 	}
-	stored = stored[first:]
-	if len(s.known) == 0 {
-		stored = stored[max(0, len(stored)-historyWindow):]
-	}
-	return stored
+	return stored[first:]
 }
 
 // dailyMarts are the marts whose newest day is put into the history.

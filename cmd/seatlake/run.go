@@ -206,6 +206,9 @@ func (b *batch) history(ctx context.Context, lk *lake.Lake, t Tenant, tenantID s
 	s, err := recordHistory(ctx, b.cfg, lk, tenantID, run.Started)
 	if err == nil {
 		var fixed []pipeline.Fixed
+		if s != nil && len(s.days) > 1 {
+			b.reporter.Step("days are put into the history", "tenant", t.Name, "days", len(s.days), "from", s.days[0])
+		}
 		if fixed, err = s.fixed(ctx); err == nil {
 			return s, fixed
 		}

@@ -47,6 +47,7 @@ type Commit struct {
 	pipeline.Commit
 	Remove []string // paths of the files it removed
 	Keep   []string // paths of live files whose bytes the run gave again
+	Erases bool     // it is of no run: files without a person stand in the place of others
 }
 
 // Snapshot reads the log up to a version; 0 is the newest. The error of a lake
@@ -117,7 +118,7 @@ func (l *Lake) Commits(ctx context.Context) ([]Commit, error) {
 	}
 	commits := make([]Commit, len(entries))
 	for i, e := range entries {
-		commits[i] = Commit{Version: e.Version, Commit: e.Commit, Remove: e.Remove, Keep: e.Keep}
+		commits[i] = Commit{Version: e.Version, Commit: e.Commit, Remove: e.Remove, Keep: e.Keep, Erases: e.Kind == kindErase}
 	}
 	return commits, nil
 }

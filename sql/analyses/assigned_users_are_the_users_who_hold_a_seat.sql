@@ -17,6 +17,7 @@ select
   coalesce(c.tenant_id, s.tenant_id) as tenant_id,
   coalesce(c.sku_id, s.sku_id) as of_what,
   cast(coalesce(c.assigned_users, 0) as bigint) as one_sum,
-  coalesce(s.users, 0) as other_sum
+  coalesce(s.users, 0) as other_sum,
+  'graph_user_licenses' as people
 from counted as c
 full join stored as s on s.tenant_id = c.tenant_id and s.sku_id = c.sku_id

@@ -1,5 +1,5 @@
 -- Each dimension of the charge-back bears the assigned users of a position, in every currency.
-select p.tenant_id, p.sku_id || ' by ' || b.dimension as of_what, cast(p.assigned_users as bigint) as one_sum, b.assigned_users as other_sum
+select p.tenant_id, p.sku_id || ' by ' || b.dimension as of_what, cast(p.assigned_users as bigint) as one_sum, b.assigned_users as other_sum, cast(null as varchar) as people
 from {{ ref('license_positions') }} as p
 join (
   select tenant_id, sku_id, dimension, currency, cast(sum(assigned_users) as bigint) as assigned_users

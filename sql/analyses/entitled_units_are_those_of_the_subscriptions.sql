@@ -5,7 +5,7 @@ with counted as (
   select tenant_id, sku_id, entitled_units from {{ ref('excluded_licenses') }}
 )
 
-select c.tenant_id, c.sku_id as of_what, cast(c.entitled_units as bigint) as one_sum, cast(coalesce(s.units, 0) as bigint) as other_sum
+select c.tenant_id, c.sku_id as of_what, cast(c.entitled_units as bigint) as one_sum, cast(coalesce(s.units, 0) as bigint) as other_sum, cast(null as varchar) as people
 from counted as c
 left join (
   select k.tenant_id, k.sku_id, sum(coalesce(k.enabled_units, 0) + coalesce(k.warning_units, 0)) as units

@@ -1,5 +1,5 @@
 -- The licences that are assigned are those whose spans in the history have not ended.
-select a.tenant_id, a.sku_id as of_what, a.licenses as one_sum, coalesce(h.licenses, 0) as other_sum
+select a.tenant_id, a.sku_id as of_what, a.licenses as one_sum, coalesce(h.licenses, 0) as other_sum, cast(null as varchar) as people
 from (
   select tenant_id, sku_id, count(*) as licenses
   from {{ ref('license_assignments') }}

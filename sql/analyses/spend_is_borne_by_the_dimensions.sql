@@ -1,5 +1,5 @@
 -- Each dimension of the charge-back bears what is spent on a SKU, in cents.
-select s.tenant_id, s.sku_id || ' by ' || b.dimension || ' in ' || coalesce(s.currency, 'no currency') as of_what, s.cents as one_sum, b.cents as other_sum
+select s.tenant_id, s.sku_id || ' by ' || b.dimension || ' in ' || coalesce(s.currency, 'no currency') as of_what, s.cents as one_sum, b.cents as other_sum, cast(null as varchar) as people
 from (
   select tenant_id, sku_id, currency, cast(sum(annual_spend) * 100 as bigint) as cents
   from {{ ref('license_spend') }}

@@ -5,7 +5,7 @@ with newest as (
   group by 1
 )
 
-select t.tenant_id, t.sku_id || ' ' || t.service as of_what, cast(t.entitled_users as bigint) as one_sum, coalesce(a.licenses, 0) as other_sum
+select t.tenant_id, t.sku_id || ' ' || t.service as of_what, cast(t.entitled_users as bigint) as one_sum, coalesce(a.licenses, 0) as other_sum, 'license_activity' as people
 from {{ ref('license_activity_trend') }} as t
 join newest as n on n.tenant_id = t.tenant_id and n.newest_date = t.activity_date
 left join (

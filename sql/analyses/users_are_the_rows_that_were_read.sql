@@ -3,7 +3,8 @@ select
   c.tenant_id,
   'users' as of_what,
   coalesce(u.users, 0) as one_sum,
-  coalesce(g.users, 0) as other_sum
+  coalesce(g.users, 0) as other_sum,
+  cast(null as varchar) as people
 from {{ ref('coverage') }} as c
 left join (
   select tenant_id, count(*) as users
