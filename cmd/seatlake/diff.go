@@ -73,6 +73,7 @@ or after.`,
 	f.StringVar(&c.format, "format", "table", "table, csv, json, markdown, parquet or xlsx")
 	f.StringVarP(&c.output, "output", "o", "", "write to this `file` in place of standard output")
 	f.IntVar(&c.limit, "limit", 0, "print at most this many `rows`; 0 prints all")
+	f.BoolVar(&c.reveal, "reveal", false, "print the names behind sealed values of a pseudonymised lake, with its key")
 	return cmd
 }
 

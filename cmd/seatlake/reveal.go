@@ -30,7 +30,7 @@ in it revealed; CSV and JSON are quoted anew where names need it.
 
 The key is that of privacy in the configuration. Values that do not open with it stay
 as they are, and the exit status is 1. Names that are compared without regard to case
-come back in lower case. ` + "`seatlake show --reveal` and `query --reveal`" + ` reveal what they print.`,
+come back in lower case. ` + "`--reveal` of `show`, `query` and `diff`" + ` reveals what they print.`,
 		Example: "  seatlake reveal seal1aq5...\n  seatlake reveal --format csv < reclaim-plan.csv > plan-with-names.csv",
 		RunE: action(func(_ context.Context, values []string) error {
 			key, err := a.revealKey()
