@@ -266,7 +266,7 @@ func TestFilesOfBeforeAColumnGiveNull(t *testing.T) {
 	if err != nil || n != 2 {
 		t.Errorf("%d rows, %v", n, err)
 	}
-	broken := write("broken.parquet", "select 1 as x")
+	broken := write("broken.parquet", "select 'x' as surname")
 	if err := e.storedView(t.Context(), "main.w", schemas.GraphUsers, []string{broken}, "UUID"); err == nil || !strings.Contains(err.Error(), "column tenant_id is missing") {
 		t.Errorf("error %v", err)
 	}

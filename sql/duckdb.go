@@ -148,49 +148,6 @@ func (e *engine) columns(ctx context.Context, query string) (names, types []stri
 	return names, types, rows.Err()
 }
 
-// storedView makes a view of a stored table over its files. Every column of the
-// schema is there with its type: a file from before a column was added gives NULL,
-// instants are UTC TIMESTAMPs. With guids "VARCHAR" instead of "UUID", GUIDs are text.
-func (e *engine) storedView(ctx context.Context, name string, t *schemas.Table, paths []string, guids string) error {
-	have := map[string]string{}
-	from := ""
-	if len(paths) > 0 {
-		from = "read_parquet(" + list(paths) + ", union_by_name = true, hive_partitioning = false)"
-		names, types, err := e.columns(ctx, "select * from "+from)
-		if err != nil {
-			return fmt.Errorf("read files of %s: %w", t.Name, err)
-		}
-		for i, n := range names {
-			have[n] = types[i]
-		}
-	}
-	exprs := make([]string, len(t.Fields))
-	for i := range t.Fields {
-		f := &t.Fields[i]
-		want := duckType(f, guids)
-		switch got, ok := have[f.Name]; {
-		case !ok && from != "" && f.Required:
-			return fmt.Errorf("read files of %s: column %s is missing", t.Name, f.Name)
-		case !ok:
-			exprs[i] = fmt.Sprintf("cast(null as %s) as %s", want, quote(f.Name))
-		case got == want:
-			exprs[i] = quote(f.Name)
-		default:
-			exprs[i] = fmt.Sprintf("cast(%s as %s) as %[1]s", quote(f.Name), want)
-		}
-	}
-	query := "create view " + name + " as select " + strings.Join(exprs, ", ")
-	if from == "" {
-		query += " where false"
-	} else {
-		query += " from " + from
-	}
-	if err := e.exec(ctx, query); err != nil {
-		return fmt.Errorf("read files of %s: %w", t.Name, err)
-	}
-	return nil
-}
-
 // duckType is the DuckDB type of a stored column.
 func duckType(f *schemas.Field, guids string) string {
 	switch f.Kind {

@@ -3,6 +3,9 @@ package sql
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -54,9 +57,15 @@ type CoverageRow struct {
 
 // check names the first fault of the inputs.
 func (in *Inputs) check() error {
-	for name := range in.Files {
-		if _, ok := schemas.ByName(name); !ok {
-			return fmt.Errorf("files of table %q: no such stored table", name)
+	for name, files := range in.Files {
+		t, ok := schemas.ByName(name)
+		if !ok {
+			return fmt.Errorf("files of table %q: no such stored table: %w", name, ErrNewer)
+		}
+		for _, path := range files {
+			if v := schemaVersion(path, name); v > t.Version {
+				return fmt.Errorf("%s has version %d of the schema, and %d is known: %w", path, v, t.Version, ErrNewer)
+			}
 		}
 	}
 	for i, c := range in.Coverage {
@@ -76,4 +85,16 @@ func (in *Inputs) check() error {
 		}
 	}
 	return nil
+}
+
+// schemaVersion is the version in a data file's path, data/<table>/v<n>/; 0 when there
+// is none.
+func schemaVersion(path, table string) int {
+	_, rest, _ := strings.Cut("/"+filepath.ToSlash(path), "/data/"+table+"/v")
+	number, _, _ := strings.Cut(rest, "/")
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return 0
+	}
+	return n
 }
