@@ -90,6 +90,10 @@ func TestAuth(t *testing.T) {
 	home = filepath.Join(home, "seatlake", "tokens")
 	none := func(string) (string, bool) { return "", false }
 	id := "client_id: " + clientID
+	reading := []string{
+		"AuditLog.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All",
+		"ReportSettings.Read.All", "Reports.Read.All", "User.Read.All",
+	}
 	store := func(t Tenant) *tokenstore.Store { return t.credential().(graph.Delegated).Store.(*tokenstore.Store) }
 
 	for _, tt := range []struct {
@@ -113,9 +117,9 @@ func TestAuth(t *testing.T) {
 		{"an identity at an endpoint of one's own", []string{"method: managed_identity", "identity_endpoint: http://127.0.0.1:1/token"}, azure,
 			Auth{Method: "managed_identity", IdentityEndpoint: "http://127.0.0.1:1/token"}},
 		{"a person at a browser", []string{"method: authorization_code", id}, azure,
-			Auth{Method: "authorization_code", ClientID: clientID, TokenDir: home, TokenPassphrase: NewSecret(canary)}},
+			Auth{Method: "authorization_code", ClientID: clientID, Permissions: reading, TokenDir: home, TokenPassphrase: NewSecret(canary)}},
 		{"a person with a device", []string{"method: device_code", id, "token_store: file", "token_dir: /tokens"}, none,
-			Auth{Method: "device_code", ClientID: clientID, TokenStore: tokenstore.File, TokenDir: "/tokens"}},
+			Auth{Method: "device_code", ClientID: clientID, Permissions: reading, TokenStore: tokenstore.File, TokenDir: "/tokens"}},
 	} {
 		t.Run(tt.name+" can be said", func(t *testing.T) {
 			config, err := LoadConfig(write(t, signIn(tt.lines...)), tt.env)

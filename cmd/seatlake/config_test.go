@@ -395,9 +395,9 @@ func TestWriteSample(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("it names what only people know", func(t *testing.T) {
-		want := `seatlake.yaml:9: tenants[0].id: is the placeholder of the sample; put the directory (tenant) id here
-seatlake.yaml:13: tenants[0].auth.client_id: is the placeholder of the sample; put the application (client) id here
-seatlake.yaml:14: tenants[0].auth.client_secret: the environment variable SEATLAKE_CLIENT_SECRET is not set`
+		want := `seatlake.yaml:11: tenants[0].id: is the placeholder of the sample; put the directory (tenant) id here
+seatlake.yaml:15: tenants[0].auth.client_id: is the placeholder of the sample; put the application (client) id here
+seatlake.yaml:16: tenants[0].auth.client_secret: the environment variable SEATLAKE_CLIENT_SECRET is not set`
 		if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(faults(t, sample.String()), "\n")); diff != "" {
 			t.Error(diff)
 		}

@@ -159,8 +159,7 @@ func TestCallsOfARun(t *testing.T) {
 	for n := range 45 {
 		run := pipelinetest.NewRun(t, contoso, fmt.Sprintf("2026-11-20T08:%02d", n), byte(n))
 		day := "2026-11-20"
-		var calls []string
-		calls = server.count(func() { commitPlans(t, l, run, pipelinetest.Plans(contoso, day, 0, n+1), day) })
+		calls := server.count(func() { commitPlans(t, l, run, pipelinetest.Plans(contoso, day, 0, n+1), day) })
 		// The data file, a list, the log object that was put before, and the new one; now
 		// and then a checkpoint, which is put, and the list of older ones.
 		if most := 1 + 5; len(calls) > most {
