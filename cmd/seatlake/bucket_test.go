@@ -21,23 +21,12 @@ func cmdBucket(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("bucket cannot be negated")
 	}
-	backend := s3mem.New()
-	ts.Check(backend.CreateBucket("lake"))
-	store := gofakes3.New(backend).Server()
-	readOnly := len(args) > 0 && args[0] == "-read-only"
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if readOnly && r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Content-Type", "application/xml")
-			w.WriteHeader(http.StatusForbidden)
-			_, _ = w.Write([]byte("<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"))
-			return
-		}
-		store.ServeHTTP(w, r)
-	}))
+	server, _, err := newBucket(len(args) > 0 && args[0] == "-read-only", nil)
+	ts.Check(err)
 	ts.Defer(server.Close)
-	url := "s3://lake/finance?region=us-east-1&use_path_style=true&endpoint=" + server.URL
+	url := bucketURL(server)
 	ts.Setenv("LAKE", url)
-	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull} {
+	for name, value := range bucketEnv() {
 		ts.Setenv(name, value)
 	}
 	at := ts.MkAbs("seatlake.yaml")
@@ -49,4 +38,35 @@ func cmdBucket(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(os.WriteFile(at, []byte(changed), 0o600))
 	ts.Setenv("MACHINE", ts.MkAbs("first"))
+}
+
+// newBucket starts a store that speaks S3 and has the bucket "lake". Each request is
+// told before it is served, if asked for.
+func newBucket(readOnly bool, told func(r *http.Request)) (*httptest.Server, *s3mem.Backend, error) {
+	backend := s3mem.New()
+	if err := backend.CreateBucket("lake"); err != nil {
+		return nil, nil, err
+	}
+	store := gofakes3.New(backend).Server()
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if told != nil {
+			told(r)
+		}
+		if readOnly && r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Content-Type", "application/xml")
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.Write([]byte("<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"))
+			return
+		}
+		store.ServeHTTP(w, r)
+	})), backend, nil
+}
+
+func bucketURL(server *httptest.Server) string {
+	return "s3://lake/finance?region=us-east-1&use_path_style=true&endpoint=" + server.URL
+}
+
+// bucketEnv is the environment in which a store of newBucket is signed in to.
+func bucketEnv() map[string]string {
+	return map[string]string{"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull}
 }

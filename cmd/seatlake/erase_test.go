@@ -188,7 +188,15 @@ func holds(text, mark string) bool {
 // zipped in them, and of the values of Parquet files, listed or not.
 func (l simLake) doesNotHold(t *testing.T, marks []string) {
 	t.Helper()
-	err := filepath.WalkDir(l.lakeDir(), func(path string, e fs.DirEntry, err error) error {
+	for _, held := range holders(t, l.lakeDir(), marks) {
+		t.Error(held)
+	}
+}
+
+// holders says which files of a directory hold which marks.
+func holders(t *testing.T, dir string, marks []string) (held []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
 		}
@@ -214,7 +222,7 @@ func (l simLake) doesNotHold(t *testing.T, marks []string) {
 		text = strings.ToLower(text)
 		for _, m := range marks {
 			if holds(text, m) {
-				t.Errorf("%s holds %q", path, m)
+				held = append(held, fmt.Sprintf("%s holds %q", path, m))
 			}
 		}
 		return nil
@@ -222,4 +230,5 @@ func (l simLake) doesNotHold(t *testing.T, marks []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return held
 }

@@ -65,8 +65,9 @@ type explanation struct {
 	Version    int64             `json:"lake_version"`
 	RunID      string            `json:"run_id"`
 	Parts      []explainedPart   `json:"parts"`
-	Sum        *string           `json:"sum"`  // of the parts; null when rows are not declared
-	Adds       *bool             `json:"adds"` // whether sum and value are equal
+	Sum        *string           `json:"sum"`              // of the parts; null when rows are not declared
+	Adds       *bool             `json:"adds"`             // whether sum and value are equal; null when they differ and people were erased
+	Erased     int64             `json:"erased,omitempty"` // rows that the marts lost to erasures since they were published
 	Tables     []*explainedTable `json:"tables"`
 }
 
@@ -260,7 +261,10 @@ func (x *explainer) parts(ctx context.Context) error {
 		return fmt.Errorf("%s is %q, which is no number", x.found.Figure, *x.found.Value)
 	}
 	sum, adds := total.RatString(), total.Cmp(value) == 0
-	x.found.Sum, x.found.Adds = &sum, &adds
+	x.found.Sum, x.found.Erased = &sum, x.opened.erased
+	if adds || x.opened.erased == 0 {
+		x.found.Adds = &adds
+	}
 	return nil
 }
 

@@ -349,6 +349,8 @@ func (x *explainer) text(w *output) error {
 		fmt.Fprintf(w, "\nThe rows add up to %s, which is the figure.\n", *f.Sum)
 	case f.Adds != nil:
 		fmt.Fprintf(w, "\nTHE ROWS ADD UP TO %s, WHICH IS NOT THE FIGURE.\n", *f.Sum)
+	case f.Erased > 0 && f.Sum != nil:
+		fmt.Fprintf(w, "\nThe rows add up to %s. The figure counts people who were erased since (%d rows of the marts), until they are built again.\n", *f.Sum, f.Erased)
 	case len(f.Parts) == 0:
 		fmt.Fprintf(w, "\nThe figure is not declared as a sum of rows; these are the stored rows about its users and SKUs.\n")
 	}

@@ -24,6 +24,7 @@ func openedOf(cfg *Config, lk *lake.Lake, s *lake.Snapshot, gold *lake.Gold) *op
 		}
 	}
 	if gold != nil {
+		o.erased = gold.Erased()
 		for _, f := range gold.Files {
 			o.files.wants[f.Path], o.gold[f.Mart] = f.Want(), f.Path
 		}

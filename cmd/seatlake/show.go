@@ -147,6 +147,7 @@ type opened struct {
 	inputs sql.Inputs
 	gold   map[string]string // mart -> Parquet file
 	files  *stored           // that inputs and gold name
+	erased int64             // rows that these marts lost to erasures, and that their figures count
 	made   string            // directory of marts made for this reading; empty when they are published ones
 }
 

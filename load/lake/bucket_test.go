@@ -428,7 +428,7 @@ func TestPruneMeetsACommit(t *testing.T) {
 func BenchmarkOpenFarAway(b *testing.B) {
 	server := fakeS3(b)
 	l := lakeAt(b, server.Place)
-	age(b, l, 1000, 15, false)
+	age(b, l, 1000, 15, true)
 	server.suffer(func(w http.ResponseWriter, r *http.Request, serve http.Handler) {
 		time.Sleep(50 * time.Millisecond)
 		serve.ServeHTTP(w, r)

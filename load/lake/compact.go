@@ -195,6 +195,9 @@ func (c *compaction) run(ctx context.Context, parts [][]live, now func() time.Ti
 		case err == nil:
 			return e.Version, nil
 		case errors.Is(err, fs.ErrExist):
+			if err := c.lake.overtaken(ctx, e.Version); err != nil {
+				return 0, err
+			}
 			continue
 		}
 		if v, found := c.find(ctx, e); found {

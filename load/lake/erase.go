@@ -325,7 +325,7 @@ func (x *erasing) commit(ctx context.Context, before *state) (lost bool, err err
 	}
 	err = x.lake.append(x.scratch, before, e)
 	if errors.Is(err, fs.ErrExist) {
-		return true, nil
+		return true, x.lake.overtaken(ctx, e.Version)
 	}
 	if err != nil {
 		// The answer is lost, not necessarily the object.

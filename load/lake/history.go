@@ -75,6 +75,17 @@ func (l *Lake) head(ctx context.Context) (*state, error) {
 	return l.log.head, nil
 }
 
+// overtaken is nil when the log can be read up to a version that another process took,
+// so that what was to be committed can be planned anew. A store that hides the version
+// from its lists would have its number tried for ever.
+func (l *Lake) overtaken(ctx context.Context, v pipeline.Version) error {
+	s, err := l.head(ctx)
+	if err == nil && s.version < v {
+		err = fmt.Errorf("%s is there, but the store's lists do not show it: run again when they do", l.Where()+"/"+entryName(v))
+	}
+	return err
+}
+
 // upTo adds up what was read to a version, which is none before the base's.
 func (g *log) upTo(v pipeline.Version) (*state, error) {
 	s := newState()

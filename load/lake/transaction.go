@@ -141,8 +141,11 @@ func (t *transaction) commit(ctx context.Context, c pipeline.Commit) (pipeline.V
 		switch {
 		case err == nil:
 			return e.Version, t.putBack(e.Add)
-		case errors.Is(err, fs.ErrExist):
-			continue // another run took the number: look again
+		case errors.Is(err, fs.ErrExist): // another run took the number: look again
+			if err := t.lake.overtaken(ctx, e.Version); err != nil {
+				return 0, err
+			}
+			continue
 		}
 		// The answer is lost, not necessarily the object.
 		if v, found := t.find(ctx, e); found {
