@@ -550,22 +550,7 @@ func TestDatasetInBuckets(t *testing.T) {
 				p := place
 				bucket, options, _ := strings.Cut(p.URL, "?")
 				p.URL = fmt.Sprintf("%s/%d?%s", bucket, n, options)
-				l := lakeAt(t, p)
-				t.Cleanup(func() { noTemp(t, l) })
-				return pipelinetest.Dataset{
-					Dataset: l,
-					Files: func(ctx context.Context) (pipeline.Version, map[string][]pipeline.File, error) {
-						s, err := l.Snapshot(ctx, 0)
-						if errors.Is(err, ErrEmpty) {
-							return 0, nil, nil
-						}
-						if err != nil {
-							return 0, nil, err
-						}
-						return s.Version, s.Files, nil
-					},
-					Open: func(f pipeline.File) (io.ReadCloser, error) { return l.store.open(f.Path) },
-				}
+				return datasetOf(t, lakeAt(t, p))
 			})
 		})
 	}

@@ -71,24 +71,26 @@ func tryPlansIn(t testing.TB, d pipeline.Dataset, run pipeline.Run, rows []pipel
 }
 
 func TestDataset(t *testing.T) {
-	pipelinetest.TestDataset(t, func(t *testing.T) pipelinetest.Dataset {
-		l := newLake(t)
-		t.Cleanup(func() { noTemp(t, l) })
-		return pipelinetest.Dataset{
-			Dataset: l,
-			Files: func(ctx context.Context) (pipeline.Version, map[string][]pipeline.File, error) {
-				s, err := l.Snapshot(ctx, 0)
-				if errors.Is(err, ErrEmpty) {
-					return 0, nil, nil
-				}
-				if err != nil {
-					return 0, nil, err
-				}
-				return s.Version, s.Files, nil
-			},
-			Open: func(f pipeline.File) (io.ReadCloser, error) { return l.store.open(f.Path) },
-		}
-	})
+	pipelinetest.TestDataset(t, func(t *testing.T) pipelinetest.Dataset { return datasetOf(t, newLake(t)) })
+}
+
+// datasetOf is a lake as the suite of datasets sees it.
+func datasetOf(t *testing.T, l *Lake) pipelinetest.Dataset {
+	t.Cleanup(func() { noTemp(t, l) })
+	return pipelinetest.Dataset{
+		Dataset: l,
+		Files: func(ctx context.Context) (pipeline.Version, map[string][]pipeline.File, error) {
+			s, err := l.Snapshot(ctx, 0)
+			if errors.Is(err, ErrEmpty) {
+				return 0, nil, nil
+			}
+			if err != nil {
+				return 0, nil, err
+			}
+			return s.Version, s.Files, nil
+		},
+		Open: func(f pipeline.File) (io.ReadCloser, error) { return l.store.open(f.Path) },
+	}
 }
 
 // noTemp checks that nothing unfinished is left.
