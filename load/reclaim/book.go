@@ -148,8 +148,15 @@ func (b *Book) Check(s *SealedPlan) (*Reclamation, error) {
 // ErrExpired is the kind of a plan whose seal is too old.
 var ErrExpired = errors.New("its evidence is too old to act on: make a new plan")
 
-// Expired is the error of a plan whose time is over; nil while it may be acted on.
+// ErrClock is the kind of a plan that was sealed in the future, as the clock says.
+var ErrClock = errors.New("this machine's clock is behind: set it right")
+
+// Expired is the error of a plan whose time is over, or not yet come; nil while it may be
+// acted on. That a clock is behind by less is not seen.
 func (p *Reclamation) Expired(now time.Time) error {
+	if now.Before(p.Seal.At) {
+		return fmt.Errorf("plan %s was sealed at %s, and it is %s: %w", p.ID, p.Seal.At.Format(time.RFC3339), now.UTC().Format(time.RFC3339), ErrClock)
+	}
 	if now.Before(p.Seal.Expires) {
 		return nil
 	}

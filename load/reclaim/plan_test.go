@@ -194,6 +194,10 @@ func TestASealedPlanIsRefusedWhenItIsNotWhatWasSealed(t *testing.T) {
 	if err := p.Expired(start.Add(14 * 24 * time.Hour)); !errors.Is(err, ErrExpired) {
 		t.Errorf("after two weeks: %v", err)
 	}
+	// A clock that was set back must not make an expired plan young again.
+	if err := p.Expired(p.Seal.At.Add(-time.Second)); !errors.Is(err, ErrClock) {
+		t.Errorf("before it was sealed: %v", err)
+	}
 }
 
 func TestNoCellIsAFormula(t *testing.T) {
