@@ -88,7 +88,10 @@ func reads(tree any, gold map[string]string) []Read {
 	}
 	var out []Read
 	for _, name := range slices.Sorted(maps.Keys(f.found)) {
-		out = append(out, *f.found[name])
+		r := *f.found[name]
+		// The tree is walked in no order.
+		slices.SortFunc(r.Days, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
+		out = append(out, r)
 	}
 	return out
 }

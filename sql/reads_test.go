@@ -54,7 +54,7 @@ func TestWhatAQueryReads(t *testing.T) {
 		"select * from graph_users where snapshot_date between '2026-11-10' and '2026-11-20'":                            users([][2]string{{"2026-11-10", day}}),
 		"select * from graph_users where snapshot_date in ('2026-11-20')":                                                users(one),
 		"select * from graph_users u join users m on m.user_id = u.id where u.snapshot_date = '2026-11-20'":              {users(one)[0], {Name: "users"}},
-		"from graph_users where snapshot_date = '2026-11-20' union from graph_users where snapshot_date = '2026-11-19'":  users([][2]string{{day, day}, {"2026-11-19", "2026-11-19"}}),
+		"from graph_users where snapshot_date = '2026-11-20' union from graph_users where snapshot_date = '2026-11-19'":  users([][2]string{{"2026-11-19", "2026-11-19"}, {day, day}}),
 		"from graph_users where snapshot_date = '2026-11-20' union from graph_users":                                     users(all),
 		"select * from graph_users where snapshot_date = '2026-11-20' or mail = ''":                                      users(all),
 		"select * from graph_users where not snapshot_date = '2026-11-20'":                                               users(all),
